@@ -1,0 +1,41 @@
+# zeroipc_options: what every target built in this tree is compiled with. Installed headers do not carry it.
+find_package(Threads REQUIRED)
+add_library(zeroipc_options INTERFACE)
+target_compile_options(zeroipc_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-align -Wnon-virtual-dtor
+  -Woverloaded-virtual -Wnull-dereference -Wimplicit-fallthrough)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # GCC 12 sees overlaps in std::string operator+ that are not there (GCC bug 105329).
+  target_compile_options(zeroipc_options INTERFACE -Wno-restrict)
+endif()
+if(ZEROIPC_WERROR)
+  target_compile_options(zeroipc_options INTERFACE -Werror)
+endif()
+if(ZEROIPC_SANITIZE)
+  target_compile_options(zeroipc_options INTERFACE
+    -fsanitize=${ZEROIPC_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(zeroipc_options INTERFACE -fsanitize=${ZEROIPC_SANITIZE})
+endif()
+target_link_libraries(zeroipc_options INTERFACE Threads::Threads rt)
+
+if(ZEROIPC_BUILD_TESTS)
+  # Catch2 2.13 with its main in one object, shared by all test programs.
+  find_package(Catch2 2.13 REQUIRED)
+  add_library(zeroipc_catch_main OBJECT ${CMAKE_CURRENT_LIST_DIR}/catch_main.cpp)
+  target_link_libraries(zeroipc_catch_main PUBLIC Catch2::Catch2 PRIVATE zeroipc_options)
+endif()
+
+# zeroipc_add_test(NAME FILE LABELS fast [medium slow stress] [LIBS ...]): one Catch2 program, and one ctest test for
+# each label, which runs the cases of that tag. A label without a case fails, and so does a case without a label.
+function(zeroipc_add_test name file)
+  cmake_parse_arguments(arg "" "" "LABELS;LIBS" ${ARGN})
+  add_executable(${name} ${file})
+  target_link_libraries(${name} PRIVATE zeroipc_options zeroipc_catch_main ${arg_LIBS})
+  foreach(label IN LISTS arg_LABELS)
+    add_test(NAME ${name}.${label} COMMAND ${name} --warn NoTests --durations yes --min-duration 1 "[${label}]")
+    set_tests_properties(${name}.${label} PROPERTIES LABELS ${label} TIMEOUT 900)
+  endforeach()
+  string(REPLACE ";" "]~[" known "~[${arg_LABELS}]")
+  add_test(NAME ${name}.labelled COMMAND ${name} --list-test-names-only "${known}")
+  set_tests_properties(${name}.labelled PROPERTIES LABELS fast PASS_REGULAR_EXPRESSION "^[ \\n]*$")
+endfunction()

@@ -1,0 +1,390 @@
+#pragma once
+/// \file
+/// A shared-memory segment: made, opened, unlinked; named structures are put into it and found in it.
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "detail/attachment.hpp"
+#include "error.hpp"
+#include "table.hpp"
+
+namespace zeroipc {
+
+/// How a segment is made.
+struct memory_options {
+    std::uint32_t max_entries = 64;             ///< structures that it can hold, 1 to 65535
+    mode_t mode = 0600;                         ///< permissions of the object, whatever the umask
+    std::chrono::milliseconds patience{10000};  ///< how long to wait for a process that is making the same segment
+    /// Called with address and length of the fresh mapping before any page of it exists: the place to bind memory to a
+    /// NUMA node. Pages are allocated directly afterwards.
+    std::function<void(void*, std::size_t)> before_allocation;
+};
+
+/// A mapped segment. Move-only; thread-safe; may be opened several times in one process, each at its own address. Closing
+/// it unmaps; the segment itself lives until unlink(), and its memory until the last process that has it mapped goes.
+///
+/// After fork() the child's copy is unusable and says so (errc::forked).
+class Memory {
+public:
+    /// Makes a segment. Its memory is reserved at once and reads as zeros.
+    /// \param name of the object, with or without the leading slash; \param bytes below 4 GiB, the table included.
+    /// \throws error: exists, invalid_name, invalid_argument, too_large, no_space, no_permission, busy. Whatever is
+    ///         thrown, no object is left behind that was not there before.
+    static Memory create(std::string_view name, std::uint64_t bytes, memory_options const& options = {}) {
+        return make(name, bytes, options, false);
+    }
+
+    /// Opens a segment that is there. Waits for a creator at work.
+    /// \throws error: not_found, invalid_name, not_a_segment, version_mismatch, truncated, corrupt, no_permission, busy
+    static Memory open(std::string_view name, std::chrono::milliseconds patience = std::chrono::milliseconds(10000)) {
+        auto const path = checked_path(name);
+        for (;;) {
+            auto fd = detail::segment_fd::open(path, O_RDWR, 0);
+            if (fd.get() < 0) {
+                if (errno == ENOENT)
+                    throw error(errc::not_found, "there is no segment '" + path + "'; create it first");
+                detail::throw_errno(errno, "cannot open segment '" + path + "'");
+            }
+            if (auto memory = attach(std::move(fd), path, patience)) return std::move(*memory);
+        }
+    }
+
+    /// Opens the segment, or makes it if there is none. Of several processes at once, exactly one makes it.
+    /// `bytes` and `options` do not matter if it exists.
+    static Memory open_or_create(std::string_view name, std::uint64_t bytes, memory_options const& options = {}) {
+        return make(name, bytes, options, true);
+    }
+
+    /// Removes the name. Processes that have the segment mapped keep it. \return false if there was none.
+    static bool unlink(std::string_view name) {
+        auto const path = checked_path(name);
+        if (::shm_unlink(path.c_str()) == 0) return true;
+        if (errno == ENOENT) return false;
+        detail::throw_errno(errno, "cannot unlink segment '" + path + "'");
+    }
+
+    [[nodiscard]] std::string const& name() const noexcept { return state_->name(); }
+    [[nodiscard]] std::uint64_t bytes() const noexcept { return state_->bytes(); }
+    [[nodiscard]] std::uint32_t max_entries() const noexcept { return table_.max_entries(); }
+
+    /// Where the segment is mapped in this process. \throws error(errc::forked)
+    [[nodiscard]] std::byte* base() const {
+        state_->refuse_forked();
+        return state_->base();
+    }
+
+    /// Bytes that structures can still take: an upper bound for the next one.
+    [[nodiscard]] std::uint64_t free_bytes() const {
+        state_->refuse_forked();
+        auto const next = format::align_up(table_.read_cursor().next, format::structure_alignment);
+        return next < bytes() ? bytes() - next : 0;
+    }
+
+    /// The structures in it, oldest first.
+    [[nodiscard]] std::vector<table_entry> entries() const {
+        state_->refuse_forked();
+        auto const count = table_.read_cursor().count;
+        std::vector<table_entry> all;
+        all.reserve(count);
+        for (std::uint32_t i = 0; i < count; ++i) all.push_back(table_.at(i));
+        return all;
+    }
+
+    /// Looks a structure up by name. Lock-free, O(entries).
+    [[nodiscard]] std::optional<table_entry> find(std::string_view structure) const {
+        state_->refuse_forked();
+        return table_.find(structure);
+    }
+
+    /// Puts a structure of that many zeroed bytes into the segment: `initialise(address)` runs before any other process
+    /// can find it. A creator that dies inside leaves nothing but zeroing work for the next one.
+    /// \throws error: exists, invalid_name, segment_full, table_full, busy
+    template <std::invocable<std::byte*> Initialise>
+    table_entry add(std::string_view structure, std::uint64_t size, Initialise&& initialise) {
+        state_->refuse_forked();
+        Table::check_name(structure);
+        std::lock_guard const threads(state_->mutex());
+        creation_lock const processes(*state_, std::chrono::seconds(10));
+
+        if (table_.find(structure))
+            throw error(errc::exists, "segment '" + name() + "' has a structure '" + std::string(structure) +
+                                          "' already; open it, or choose another name");
+        auto const now = table_.read_cursor();
+        if (now.count == table_.max_entries())
+            throw error(errc::table_full, "segment '" + name() + "' holds " + std::to_string(now.count) +
+                                              " structures and has no entry left for '" + std::string(structure) +
+                                              "'; make it with a larger max_entries");
+        auto const offset = format::align_up(now.next, format::structure_alignment);
+        if (offset > bytes() || size > bytes() - offset)
+            throw error(errc::segment_full,
+                        "structure '" + std::string(structure) + "' needs " + std::to_string(size) + " bytes, and segment '" +
+                            name() + "' of " + std::to_string(bytes()) + " has " +
+                            std::to_string(offset < bytes() ? bytes() - offset : 0) + " left; make it larger");
+
+        auto* const draft = table_.raw(now.count);
+        zero_draft(*draft, offset);
+        // The draft stands before the body is touched, so that whoever comes after a death in here knows what to zero.
+        std::memset(draft->name, 0, format::name_bytes);
+        draft->offset = static_cast<std::uint32_t>(offset);
+        draft->size = static_cast<std::uint32_t>(size);
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        std::forward<Initialise>(initialise)(state_->base() + offset);
+        std::memcpy(draft->name, structure.data(), structure.size());
+        table_.publish({now.count + 1, static_cast<std::uint32_t>(offset + size)});
+        return {std::string(structure), static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(size)};
+    }
+
+    /// For structures: what keeps mapping and locks alive.
+    [[nodiscard]] std::shared_ptr<detail::attachment> const& attachment() const noexcept { return state_; }
+
+private:
+    Memory(std::shared_ptr<detail::attachment> state, std::uint32_t max_entries)
+        : state_(std::move(state)), table_(state_->base(), state_->bytes(), max_entries) {}
+
+    /// The exclusive lock on byte 0, for as long as the object lives.
+    class creation_lock {
+    public:
+        creation_lock(detail::attachment& state, std::chrono::nanoseconds patience) : fd_(state.fd()) {
+            detail::lock_byte(fd_, detail::creation_byte, detail::lock_mode::exclusive, patience,
+                              "cannot add to segment '" + state.name() + "'");
+        }
+        creation_lock(creation_lock const&) = delete;
+        creation_lock& operator=(creation_lock const&) = delete;
+        creation_lock(creation_lock&&) = delete;
+        creation_lock& operator=(creation_lock&&) = delete;
+        ~creation_lock() { detail::try_lock_byte(fd_, detail::creation_byte, detail::lock_mode::none); }
+
+    private:
+        int fd_;
+    };
+
+    /// Zeroes what a dead creator may have written. Its draft must begin where the next structure does.
+    void zero_draft(format::entry const& draft, std::uint64_t offset) const {
+        if (draft.offset == 0 && draft.size == 0) return;
+        if (draft.offset != offset || draft.size > bytes() - offset)
+            throw error(errc::corrupt, "segment '" + name() + "' has a draft entry at offset " +
+                                           std::to_string(draft.offset) + " of " + std::to_string(draft.size) +
+                                           " bytes where " + std::to_string(offset) +
+                                           " is the next free byte; the segment was overwritten: make it anew");
+        std::memset(state_->base() + offset, 0, draft.size);
+    }
+
+    static std::string checked_path(std::string_view name) {
+        std::string path(name);
+        if (path.empty() || path.front() != '/') path.insert(path.begin(), '/');
+        bool bad = path.size() < 2 || path.size() > 255 || path == "/." || path == "/..";
+        for (char const c : std::string_view(path).substr(1))
+            bad = bad || c == '/' || static_cast<unsigned char>(c) <= 0x20 || c == 0x7f;
+        if (bad)
+            throw error(errc::invalid_name, "segment name '" + std::string(name) +
+                                                "': use 1 to 254 characters without slashes, blanks or control characters");
+        return path;
+    }
+
+    enum class making { finished, unfinished, foreign };
+
+    /// What stands in an object. Only under the creation lock is `unfinished` a death rather than work in progress.
+    static making state_of(int fd, std::uint64_t bytes) {
+        if (bytes == 0) return making::unfinished;
+        format::header header{};
+        if (::pread(fd, &header, sizeof header, 0) < static_cast<ssize_t>(sizeof header.magic)) return making::foreign;
+        if (header.magic == format::magic) return making::finished;
+        if (header.magic == format::unfinished) return making::unfinished;
+        // A creator may die between giving the object its first 16 bytes and marking them.
+        bool const blank = header.magic == 0 && header.version_and_entries == 0 && header.count == 0 && header.next == 0;
+        return blank && bytes == format::header_bytes ? making::unfinished : making::foreign;
+    }
+
+    /// The object's size, or nullopt if its name was removed meanwhile.
+    static std::optional<std::uint64_t> linked_size(int fd, std::string const& path) {
+        struct stat info {};
+        if (::fstat(fd, &info) != 0) detail::throw_errno(errno, "cannot examine segment '" + path + "'");
+        if (info.st_nlink == 0) return std::nullopt;
+        return static_cast<std::uint64_t>(info.st_size);
+    }
+
+    static std::byte* map(int fd, std::uint64_t bytes, std::string const& path) {
+        void* const base = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (base == MAP_FAILED)
+            detail::throw_errno(errno, "cannot map " + std::to_string(bytes) + " bytes of segment '" + path + "'");
+        return static_cast<std::byte*>(base);
+    }
+
+    /// \return nullopt if the name was removed between opening and locking: the caller starts again.
+    static std::optional<Memory> attach(detail::segment_fd fd, std::string const& path, std::chrono::milliseconds patience) {
+        using detail::lock_mode;
+        auto const what = "cannot open segment '" + path + "'";
+        detail::lock_byte(fd.get(), detail::attached_byte, lock_mode::shared, patience, what);
+        auto size = linked_size(fd.get(), path);
+        if (!size) return std::nullopt;
+        if (state_of(fd.get(), *size) == making::unfinished) {
+            // Wait for the creator, or for its death.
+            detail::lock_byte(fd.get(), detail::creation_byte, lock_mode::exclusive, patience, what);
+            detail::try_lock_byte(fd.get(), detail::creation_byte, lock_mode::none);
+            size = linked_size(fd.get(), path);
+            if (!size) return std::nullopt;
+            if (state_of(fd.get(), *size) == making::unfinished)
+                throw error(errc::not_found, "segment '" + path + "' was never finished by its creator; create it anew");
+        }
+        auto const max_entries = check_header(fd.get(), *size, path);
+        auto* const base = map(fd.get(), *size, path);
+        return Memory(share(std::move(fd), base, *size, path), max_entries);
+    }
+
+    static std::shared_ptr<detail::attachment> share(detail::segment_fd fd, std::byte* base, std::uint64_t bytes,
+                                                     std::string const& path) {
+        try {
+            return std::make_shared<detail::attachment>(std::move(fd), base, bytes, path);
+        } catch (...) {
+            ::munmap(base, bytes);
+            throw;
+        }
+    }
+
+    /// \return max_entries, once everything that the header says is known to be possible.
+    static std::uint32_t check_header(int fd, std::uint64_t bytes, std::string const& path) {
+        format::header header{};
+        if (::pread(fd, &header, sizeof header, 0) != static_cast<ssize_t>(sizeof header) || header.magic != format::magic)
+            throw error(errc::not_a_segment, "object '" + path + "' of " + std::to_string(bytes) +
+                                                 " bytes does not begin with 'ZIPC'; another program made it, use another "
+                                                 "name");
+        auto const version = header.version_and_entries & 0xffffU;
+        if (version != format::version)
+            throw error(errc::version_mismatch, "segment '" + path + "' has format version " + std::to_string(version) +
+                                                    ", this library reads " + std::to_string(format::version));
+        if (bytes >= format::segment_limit)
+            throw error(errc::too_large, "segment '" + path + "' has " + std::to_string(bytes) +
+                                             " bytes; the format ends below 4 GiB");
+        auto const max_entries = header.version_and_entries >> 16;
+        auto const end = format::table_end(max_entries);
+        if (bytes < end || bytes < header.next)
+            throw error(errc::truncated, "segment '" + path + "' has " + std::to_string(bytes) + " bytes, but its table ends at " +
+                                             std::to_string(end) + " and its structures at " + std::to_string(header.next) +
+                                             "; it was cut: make it anew");
+        if (max_entries == 0 || header.count > max_entries || header.next < end)
+            throw error(errc::corrupt, "segment '" + path + "' says " + std::to_string(header.count) + " of " +
+                                           std::to_string(max_entries) + " entries, next free byte " +
+                                           std::to_string(header.next) + "; it was overwritten: make it anew");
+        return max_entries;
+    }
+
+    static void check_request(std::uint64_t bytes, memory_options const& options, std::string const& path) {
+        if (options.max_entries == 0 || options.max_entries > format::max_entries_limit)
+            throw error(errc::invalid_argument, "max_entries " + std::to_string(options.max_entries) + " for segment '" + path +
+                                                    "': use 1 to 65535");
+        if (bytes >= format::segment_limit)
+            throw error(errc::too_large, "segment '" + path + "' of " + std::to_string(bytes) +
+                                             " bytes; the format ends below 4294967296 (4 GiB)");
+        if (bytes < format::table_end(options.max_entries))
+            throw error(errc::invalid_argument, "segment '" + path + "' of " + std::to_string(bytes) + " bytes cannot hold its table of " +
+                                                    std::to_string(options.max_entries) + " entries; give it at least " +
+                                                    std::to_string(format::table_end(options.max_entries)));
+    }
+
+    static Memory make(std::string_view name, std::uint64_t bytes, memory_options const& options, bool may_open) {
+        using detail::lock_mode;
+        auto const path = checked_path(name);
+        check_request(bytes, options, path);
+        auto const what = "cannot create segment '" + path + "'";
+        for (;;) {
+            auto fd = detail::segment_fd::open(path, O_RDWR | O_CREAT, options.mode);
+            if (fd.get() < 0) detail::throw_errno(errno, what);
+            detail::lock_byte(fd.get(), detail::creation_byte, lock_mode::exclusive, options.patience, what);
+            auto const size = linked_size(fd.get(), path);
+            if (!size) continue;
+            switch (state_of(fd.get(), *size)) {
+                case making::foreign:
+                    throw error(errc::not_a_segment, "object '" + path + "' of " + std::to_string(*size) +
+                                                         " bytes exists and was not made by ZeroIPC; use another name");
+                case making::finished:
+                    if (!may_open)
+                        throw error(errc::exists, "segment '" + path + "' exists; open it, or unlink it first");
+                    detail::try_lock_byte(fd.get(), detail::creation_byte, lock_mode::none);
+                    if (auto memory = attach(std::move(fd), path, options.patience)) return std::move(*memory);
+                    continue;
+                case making::unfinished: break;
+            }
+            // Ours to make: fresh, or left by a creator that died. Every other process waits for byte 0, which the
+            // duplicate keeps until the name of a failed attempt is gone.
+            auto const keep_locked = fd.duplicate();
+            try {
+                return finish(std::move(fd), path, bytes, options);
+            } catch (...) {
+                ::shm_unlink(path.c_str());
+                throw;
+            }
+        }
+    }
+
+    /// Fills a fresh object under the creation lock, which goes when this returns.
+    static Memory finish(detail::segment_fd fd, std::string const& path, std::uint64_t bytes, memory_options const& options) {
+        using detail::lock_mode;
+        auto const what = "cannot create segment '" + path + "'";
+        detail::lock_byte(fd.get(), detail::attached_byte, lock_mode::shared, options.patience, what);
+        auto const resize = [&](std::uint64_t to) {
+            if (::ftruncate(fd.get(), static_cast<off_t>(to)) != 0) detail::throw_errno(errno, what);
+        };
+        resize(0);  // whatever a dead creator left
+        resize(format::header_bytes);
+        std::uint32_t const mark = format::unfinished;
+        if (::pwrite(fd.get(), &mark, sizeof mark, 0) != static_cast<ssize_t>(sizeof mark)) detail::throw_errno(errno, what);
+        if (::fchmod(fd.get(), options.mode) != 0) detail::throw_errno(errno, what);
+        require_room(fd.get(), path, bytes);
+        resize(bytes);
+
+        auto* const base = map(fd.get(), bytes, path);
+        int const raw_fd = fd.get();
+        auto state = share(std::move(fd), base, bytes, path);
+        if (options.before_allocation) options.before_allocation(base, bytes);
+        int failed = 0;
+        do failed = ::posix_fallocate(raw_fd, 0, static_cast<off_t>(bytes));
+        while (failed == EINTR);
+        if (failed != 0) detail::throw_errno(failed, "cannot reserve " + std::to_string(bytes) + " bytes for segment '" + path + "'");
+
+        Memory memory(std::move(state), options.max_entries);
+        auto* const header = reinterpret_cast<format::header*>(base);
+        header->version_and_entries = format::version | (options.max_entries << 16);
+        memory.table_.publish({0, static_cast<std::uint32_t>(format::table_end(options.max_entries))});
+        // (T3) release: whoever reads the magic reads the rest. Partner: the system call that reads the header, behind
+        // the creation lock or this store.
+        reinterpret_cast<std::atomic<std::uint32_t>*>(&header->magic)->store(format::magic, std::memory_order_release);
+        detail::try_lock_byte(raw_fd, detail::creation_byte, lock_mode::none);
+        return memory;
+    }
+
+    /// Says how much there is before anything is taken; posix_fallocate has the last word.
+    static void require_room(int fd, std::string const& path, std::uint64_t bytes) {
+        struct statvfs room {};
+        if (::fstatvfs(fd, &room) != 0) return;
+        auto const free = std::uint64_t{room.f_bavail} * room.f_frsize;
+        // A file system without a limit of its own says 0 blocks.
+        if (room.f_blocks != 0 && bytes > free)
+            throw error(errc::no_space, "segment '" + path + "' needs " + std::to_string(bytes) + " bytes, and shared memory has " +
+                                            std::to_string(free) + " free; remove old segments, or make it larger");
+    }
+
+    std::shared_ptr<detail::attachment> state_;
+    Table table_;
+};
+
+}  // namespace zeroipc

@@ -1,0 +1,36 @@
+#pragma once
+/// \file
+/// Observer policies: what happened inside the operations of one handle. The default costs no bytes and no instructions.
+
+#include <cstdint>
+#include <string_view>
+
+#include "policy.hpp"
+
+namespace zeroipc::observer {
+
+/// Counts nothing.
+struct none {
+    using policy_kind = policy::observer_kind;
+    static constexpr std::string_view name = "none";
+    void retry() noexcept {}
+    void help() noexcept {}
+    void backoff() noexcept {}
+    void system_call() noexcept {}
+};
+
+/// Counts, for one handle and in private memory.
+struct counting {
+    using policy_kind = policy::observer_kind;
+    static constexpr std::string_view name = "counting";
+    std::uint64_t retries = 0;       ///< commits that lost their race
+    std::uint64_t helps = 0;         ///< shared indices raised on behalf of another handle
+    std::uint64_t backoffs = 0;      ///< rounds of backoff
+    std::uint64_t system_calls = 0;  ///< futex waits and wakes
+    void retry() noexcept { ++retries; }
+    void help() noexcept { ++helps; }
+    void backoff() noexcept { ++backoffs; }
+    void system_call() noexcept { ++system_calls; }
+};
+
+}  // namespace zeroipc::observer

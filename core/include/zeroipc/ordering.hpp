@@ -1,0 +1,91 @@
+#pragma once
+/// \file
+/// Memory ordering policies. A structure writes `Ordering::template load<Atomics, access>(word)`; `access` is the number of
+/// that access in the structure's list of ordered accesses, so that a policy may treat one edge differently.
+///
+/// Every policy gives each access at least: load acquires, store releases, a compare-exchange does both (and acquires
+/// when it fails), and `before_negative` makes a re-read current with respect to every earlier commit.
+
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+
+#include "policy.hpp"
+
+namespace zeroipc::ordering {
+
+/// Acquire loads, release stores, acq_rel exchanges; one seq_cst fence before a negative answer. The default.
+struct acq_rel {
+    using policy_kind = policy::ordering_kind;
+    static constexpr std::string_view name = "acq_rel";
+
+    template <class Atomics, auto Access, class Word>
+    static auto load(Word const& word) noexcept {
+        return word.load(std::memory_order_acquire);
+    }
+    template <class Atomics, auto Access, class Word, class V>
+    static void store(Word& word, V value) noexcept {
+        word.store(value, std::memory_order_release);
+    }
+    template <class Atomics, auto Access, class Word, class V>
+    static bool exchange_if(Word& word, V& expected, V desired) noexcept {
+        return word.compare_exchange_strong(expected, desired, std::memory_order_acq_rel, std::memory_order_acquire);
+    }
+    template <class Atomics>
+    static void before_negative() noexcept {
+        Atomics::fence(std::memory_order_seq_cst);
+    }
+};
+
+/// Every shared access seq_cst. A negative answer needs no fence: its re-read stands in the one total order.
+struct seq_cst {
+    using policy_kind = policy::ordering_kind;
+    static constexpr std::string_view name = "seq_cst";
+
+    template <class Atomics, auto Access, class Word>
+    static auto load(Word const& word) noexcept {
+        return word.load(std::memory_order_seq_cst);
+    }
+    template <class Atomics, auto Access, class Word, class V>
+    static void store(Word& word, V value) noexcept {
+        word.store(value, std::memory_order_seq_cst);
+    }
+    template <class Atomics, auto Access, class Word, class V>
+    static bool exchange_if(Word& word, V& expected, V desired) noexcept {
+        return word.compare_exchange_strong(expected, desired, std::memory_order_seq_cst, std::memory_order_seq_cst);
+    }
+    template <class Atomics>
+    static void before_negative() noexcept {}
+};
+
+/// Relaxed accesses between explicit fences: acquire behind a load, release before a store, both around an exchange.
+struct fences {
+    using policy_kind = policy::ordering_kind;
+    static constexpr std::string_view name = "fences";
+
+    template <class Atomics, auto Access, class Word>
+    static auto load(Word const& word) noexcept {
+        auto const value = word.load(std::memory_order_relaxed);
+        Atomics::fence(std::memory_order_acquire);
+        return value;
+    }
+    template <class Atomics, auto Access, class Word, class V>
+    static void store(Word& word, V value) noexcept {
+        Atomics::fence(std::memory_order_release);
+        word.store(value, std::memory_order_relaxed);
+    }
+    template <class Atomics, auto Access, class Word, class V>
+    static bool exchange_if(Word& word, V& expected, V desired) noexcept {
+        Atomics::fence(std::memory_order_release);
+        bool const done =
+            word.compare_exchange_strong(expected, desired, std::memory_order_relaxed, std::memory_order_relaxed);
+        Atomics::fence(std::memory_order_acquire);
+        return done;
+    }
+    template <class Atomics>
+    static void before_negative() noexcept {
+        Atomics::fence(std::memory_order_seq_cst);
+    }
+};
+
+}  // namespace zeroipc::ordering

@@ -1,0 +1,141 @@
+#pragma once
+/// \file
+/// Waiting policies: how a blocking operation passes the time until its non-blocking form succeeds.
+///
+/// Whatever the own policy, every successful operation wakes sleepers of other processes (see `waiters`), so processes
+/// with different policies may share one structure.
+
+#include <sched.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "atomics.hpp"
+#include "policy.hpp"
+
+namespace zeroipc {
+
+/// When a blocking operation gives up: never, if empty.
+using deadline = std::optional<std::chrono::steady_clock::time_point>;
+
+inline bool is_over(deadline const& end) { return end && std::chrono::steady_clock::now() >= *end; }
+
+namespace detail {
+
+/// A 32-bit futex word in shared memory: bit 0 says that somebody may sleep on it, the rest counts wake-ups.
+template <class Atomics>
+class waiters {
+public:
+    using word = typename Atomics::template word<std::uint32_t>;
+
+    /// For who is about to sleep: raises the bit. \return what to pass to sleep() if the condition still fails.
+    static std::uint32_t announce(word& at) noexcept {
+        // (W1) seq_cst read-modify-write, then a fence: the bit stands before the condition is examined again.
+        // Partner: (W3). Either the sleeper sees the commit, or the committer sees the bit.
+        auto const seen = at.fetch_or(sleeping, std::memory_order_seq_cst) | sleeping;
+        Atomics::fence_after_rmw();
+        return seen;
+    }
+
+    /// Sleeps at most 50 ms: a process killed between (W4) and its system call harms nobody for longer.
+    static void sleep(word& at, std::uint32_t seen, std::chrono::nanoseconds limit) noexcept {
+        Atomics::futex_wait(at, seen, std::min<std::chrono::nanoseconds>(limit, longest));
+    }
+
+    /// For who has just committed. Without a sleeper it is one load.
+    template <bool CommittedByRmw, class Observer>
+    static void notify(word& at, Observer& observer) noexcept {
+        // (W3) commit, fence, load. Partner: (W1).
+        if constexpr (CommittedByRmw)
+            Atomics::fence_after_rmw();
+        else
+            Atomics::fence(std::memory_order_seq_cst);
+        auto seen = at.load(std::memory_order_relaxed);
+        if ((seen & sleeping) == 0) [[likely]]
+            return;
+        // (W4) Clearing the bit makes it right again after a sleeper's death; counting keeps a late sleeper awake.
+        while ((seen & sleeping) != 0) {
+            if (at.compare_exchange_weak(seen, (seen + 2) & ~sleeping, std::memory_order_acq_rel,
+                                         std::memory_order_relaxed)) {
+                observer.system_call();
+                Atomics::futex_wake_all(at);
+                return;
+            }
+        }
+    }
+
+    static constexpr std::chrono::milliseconds longest{50};
+
+private:
+    static constexpr std::uint32_t sleeping = 1;
+};
+
+}  // namespace detail
+
+namespace waiting {
+
+/// Spins with a pause. Fast, and hard on whoever shares the processor.
+struct spin {
+    using policy_kind = policy::waiting_kind;
+    static constexpr std::string_view name = "spin";
+    static constexpr bool sleeps = false;
+
+    template <class Atomics, class Try, class Observer>
+    static bool wait(typename detail::waiters<Atomics>::word& /*at*/, Try&& attempt, deadline const& end,
+                     Observer& /*observer*/) {
+        for (unsigned round = 1;; ++round) {
+            if (attempt()) return true;
+            atomics::cpu_relax();
+            if (round % 64 == 0 && is_over(end)) return false;
+        }
+    }
+};
+
+/// Gives the processor away between attempts.
+struct yield {
+    using policy_kind = policy::waiting_kind;
+    static constexpr std::string_view name = "yield";
+    static constexpr bool sleeps = false;
+
+    template <class Atomics, class Try, class Observer>
+    static bool wait(typename detail::waiters<Atomics>::word& /*at*/, Try&& attempt, deadline const& end,
+                     Observer& observer) {
+        for (;;) {
+            if (attempt()) return true;
+            if (is_over(end)) return false;
+            observer.system_call();
+            ::sched_yield();
+        }
+    }
+};
+
+/// Spins for a moment, then sleeps in the kernel until woken. The default.
+struct futex {
+    using policy_kind = policy::waiting_kind;
+    static constexpr std::string_view name = "futex";
+    static constexpr bool sleeps = true;
+    static constexpr int spins = 200;  ///< pauses before the first sleep, some microseconds
+
+    template <class Atomics, class Try, class Observer>
+    static bool wait(typename detail::waiters<Atomics>::word& at, Try&& attempt, deadline const& end, Observer& observer) {
+        using waiters = detail::waiters<Atomics>;
+        for (int i = 0; i < spins; ++i) {
+            if (attempt()) return true;
+            atomics::cpu_relax();
+        }
+        for (;;) {
+            auto const seen = waiters::announce(at);
+            if (attempt()) return true;
+            if (is_over(end)) return false;
+            auto const left = end ? *end - std::chrono::steady_clock::now() : std::chrono::nanoseconds::max();
+            observer.system_call();
+            if (left > std::chrono::nanoseconds::zero()) waiters::sleep(at, seen, left);
+        }
+    }
+};
+
+}  // namespace waiting
+}  // namespace zeroipc

@@ -1,0 +1,6 @@
+#pragma once
+/// \file
+/// Everything: segments and the structures in them.
+
+#include "memory.hpp"
+#include "queue.hpp"
