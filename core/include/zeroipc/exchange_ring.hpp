@@ -24,7 +24,7 @@ namespace zeroipc {
 /// Numbers of the ordered accesses of the exchange ring, for ordering policies and for the comments.
 ///
 /// Edges: (Q1)-(Q2) a commit publishes the buffer's bytes to who reads the cell and then swaps it out. (Q3)-(Q4) an index
-/// carries "all below is done". (Q5) re-reads behind the fence of a negative answer. (Q6)-(Q7) a handle slot's record.
+/// carries "all below is done", and lags by a few positions. (Q5) re-reads behind the fence of a negative answer. (Q6)-(Q7) a handle slot's record.
 enum class exchange_access : int {
     reads_cell = 1,          ///< (Q1) acquire; partner (Q2)
     commits = 2,             ///< (Q2) acq_rel; partners (Q1), (Q2), (Q5)
@@ -121,12 +121,11 @@ public:
         return true;
     }
 
-    /// Items in it at some moment during the call, 0 to capacity. Wait-free.
+    /// Items in it at some moment during the call, 0 to capacity. Wait-free, O(index_step) without contention.
     [[nodiscard]] std::uint64_t was_size() const noexcept {
-        // Head first: tail only grows, so the difference is not negative but for indices that lag.
-        auto const head = ordering::template load<atomics, access::reads_index>(*head_);
-        auto const tail = ordering::template load<atomics, access::reads_index>(*tail_);
-        auto const size = static_cast<std::int64_t>(tail - head);
+        // Head first: tail only grows, so the difference is not negative.
+        auto const head = first_not_done(*head_, 1);
+        auto const size = static_cast<std::int64_t>(first_not_done(*tail_, 0) - head);
         if (size < 0) return 0;
         return static_cast<std::uint64_t>(size) < shape_.capacity ? static_cast<std::uint64_t>(size) : shape_.capacity;
     }
@@ -207,6 +206,9 @@ private:
     };
 
     static constexpr std::uint64_t pending = 1;
+    /// The indices are hints. Raising them at every position would cost a second contended exchange an operation; at every
+    /// eighth, who comes late walks over cells of one cache line instead.
+    static constexpr std::uint64_t index_step = 8;
     /// More rounds than losing every race to honest peers takes; only a hostile one keeps an operation going that long.
     static constexpr std::uint64_t patience = std::uint64_t{1} << 24;
 
@@ -255,7 +257,7 @@ private:
                     spare = gained;
                     settle(record, spare, home);
                     seen = position + 1;
-                    raise(index, seen);
+                    if (seen % index_step == 0) raise(index, seen);
                     return true;
                 }
                 settle(record, spare, home);
@@ -264,27 +266,60 @@ private:
                 wait();
             } else if (ahead > 0) {
                 // This position is done, and so are those that the cell has been through since.
-                position += ((static_cast<std::uint64_t>(ahead) - 1) / 2 << shape_.lap_shift) + 1;
-                // The shared index may know more than this walk.
-                auto const shared = ordering::template load<atomics, access::reads_index>(index);  // (Q3)
-                if (static_cast<std::int64_t>(shared - position) > 0)
-                    position = shared;
-                else if (shared != position)
-                    raise(index, position);
-                seen = position;
+                auto next = after(position, ahead);
+                if (next / index_step != position / index_step) {
+                    // The shared index may know more than this walk, or less.
+                    auto const shared = ordering::template load<atomics, access::reads_index>(index);  // (Q3)
+                    if (static_cast<std::int64_t>(shared - next) > 0)
+                        next = shared;
+                    else
+                        raise(index, next);
+                }
+                position = seen = next;
             } else {
-                // A hint of full or empty. It is the answer if cell and index still say so behind a fence.
+                // A hint of full or empty. It is the answer if the cell still says so behind a fence, and the index knows of
+                // nothing later: a handle that slept through half of the turns' period sees the sign reversed.
                 ordering::template before_negative<atomics>();
                 auto const again = ordering::template load<atomics, access::confirms_negative>(cells_[i]);  // (Q5)
                 auto const shared = ordering::template load<atomics, access::confirms_negative>(index);     // (Q5)
-                if (shared == position && again == value) return false;
-                if (shared == position || static_cast<std::int64_t>(shared - position) > 0)
-                    position = shared;
-                else
-                    raise(index, position);
+                if (static_cast<std::int64_t>(shared - position) > 0) {
+                    position = seen = shared;
+                } else if (again == value) {
+                    if (parity == 1) foresee(position, shape_.buffer_of(value, i));
+                    return false;
+                }
             }
         }
         corrupt("no progress was possible for 16777216 rounds");
+    }
+
+    /// Fetches, while the queue is empty, the buffer in which the next item will probably be: the producer's spare is what
+    /// it gained from the cell before, if no other producer came between. Cell and item then arrive at the same time instead
+    /// of one after the other. A wrong guess costs a fetch.
+    void foresee(std::uint64_t position, std::uint64_t empty_buffer) noexcept {
+        if (position != watched_position_) {
+            foreseen_ = position == watched_position_ + 1 ? watched_buffer_ : empty_buffer;
+            watched_position_ = position;
+            watched_buffer_ = empty_buffer;
+        }
+        atomics::prefetch(buffers_ + item_stride * foreseen_);
+    }
+
+    /// The first position that may not be done, given that the cell of `position` is `ahead` turns further.
+    [[nodiscard]] std::uint64_t after(std::uint64_t position, std::int64_t ahead) const noexcept {
+        return position + ((static_cast<std::uint64_t>(ahead) - 1) / 2 << shape_.lap_shift) + 1;
+    }
+
+    /// Walks from an index to where it would be if it were raised at every position. Gives up behind peers that go on as fast.
+    [[nodiscard]] std::uint64_t first_not_done(word const& index, std::uint64_t parity) const noexcept {
+        auto position = ordering::template load<atomics, access::reads_index>(index);  // (Q3)
+        for (std::uint64_t step = 0; step < shape_.capacity + 2 * index_step; ++step) {
+            auto const value = ordering::template load<atomics, access::reads_cell>(cells_[shape_.index(position)]);  // (Q1)
+            auto const ahead = shape_.ahead(value, 2 * (position >> shape_.lap_shift) + parity);
+            if (ahead <= 0) break;
+            position = after(position, ahead);
+        }
+        return position;
     }
 
     /// Records a spare as plainly owned.
@@ -296,12 +331,12 @@ private:
 
     static std::uint64_t spare_word(std::uint64_t spare, std::uint64_t home) noexcept { return (spare ^ home) << 1; }
 
-    /// Raises a shared index to n, from whatever it is. Everybody does this whenever they know better: an index that one
-    /// killed process left behind would cost every later operation a walk.
+    /// Raises a shared index to n, from whatever it is. Who commits or passes a multiple of index_step does this: an index
+    /// that a killed process left behind is right again after the next step, and walks stay short.
     void raise(word& index, std::uint64_t n) noexcept {
         auto now = index.load(std::memory_order_relaxed);  // only the start of a compare-exchange
         while (static_cast<std::int64_t>(n - now) > 0) {
-            if (now != n - 1) observer_.help();
+            if (now + index_step < n) observer_.help();
             if (ordering::template exchange_if<atomics, access::raises_index>(index, now, n)) return;  // (Q4)
         }
     }
@@ -369,6 +404,9 @@ private:
     std::uint64_t in_;
     std::uint64_t tail_seen_;
     std::uint64_t head_seen_;
+    std::uint64_t watched_position_ = ~std::uint64_t{0};  // the last answer "empty": where, and the buffer seen there
+    std::uint64_t watched_buffer_ = 0;
+    std::uint64_t foreseen_ = 0;
     [[no_unique_address]] observer observer_;
 };
 

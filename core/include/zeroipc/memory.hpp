@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -36,8 +37,8 @@ struct memory_options {
     mode_t mode = 0600;                         ///< permissions of the object, whatever the umask
     std::chrono::milliseconds patience{10000};  ///< how long to wait for a process that is making the same segment
     /// Called with address and length of the fresh mapping before any page of it exists: the place to bind memory to a
-    /// NUMA node. Pages are allocated directly afterwards.
-    std::function<void(void*, std::size_t)> before_allocation;
+    /// NUMA node. It must not touch the memory (SIGBUS). Pages are allocated directly afterwards.
+    std::function<void(void*, std::size_t)> before_allocation{};
 };
 
 /// A mapped segment. Move-only; thread-safe; may be opened several times in one process, each at its own address. Closing
@@ -46,6 +47,12 @@ struct memory_options {
 /// After fork() the child's copy is unusable and says so (errc::forked).
 class Memory {
 public:
+    Memory(Memory&&) noexcept = default;
+    Memory& operator=(Memory&&) noexcept = default;
+    Memory(Memory const&) = delete;
+    Memory& operator=(Memory const&) = delete;
+    ~Memory() = default;
+
     /// Makes a segment. Its memory is reserved at once and reads as zeros.
     /// \param name of the object, with or without the leading slash; \param bytes below 4 GiB, the table included.
     /// \throws error: exists, invalid_name, invalid_argument, too_large, no_space, no_permission, busy. Whatever is
@@ -224,9 +231,13 @@ private:
     }
 
     static std::byte* map(int fd, std::uint64_t bytes, std::string const& path) {
+        // A child must not have the mapping: two processes would act as one handle, and it would keep its parent's locks.
+        // Under the mutex, so that no fork falls in between.
+        std::lock_guard const guard(detail::fork_registry::instance().mutex);
         void* const base = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         if (base == MAP_FAILED)
             detail::throw_errno(errno, "cannot map " + std::to_string(bytes) + " bytes of segment '" + path + "'");
+        ::madvise(base, bytes, MADV_DONTFORK);
         return static_cast<std::byte*>(base);
     }
 
@@ -237,15 +248,20 @@ private:
         detail::lock_byte(fd.get(), detail::attached_byte, lock_mode::shared, patience, what);
         auto size = linked_size(fd.get(), path);
         if (!size) return std::nullopt;
-        if (state_of(fd.get(), *size) == making::unfinished) {
-            // Wait for the creator, or for its death.
+        if (state_of(fd.get(), *size) != making::finished) {
+            // A creator is at work, or died at it; or another program's object. Size and header are read in two steps, so
+            // only under the creation lock do they belong together.
             detail::lock_byte(fd.get(), detail::creation_byte, lock_mode::exclusive, patience, what);
-            detail::try_lock_byte(fd.get(), detail::creation_byte, lock_mode::none);
             size = linked_size(fd.get(), path);
+            auto const state = size ? state_of(fd.get(), *size) : making::unfinished;
+            detail::try_lock_byte(fd.get(), detail::creation_byte, lock_mode::none);
             if (!size) return std::nullopt;
-            if (state_of(fd.get(), *size) == making::unfinished)
+            if (state == making::unfinished)
                 throw error(errc::not_found, "segment '" + path + "' was never finished by its creator; create it anew");
         }
+        // It may have been finished after its size was read; from then on it keeps its size.
+        size = linked_size(fd.get(), path);
+        if (!size) return std::nullopt;
         auto const max_entries = check_header(fd.get(), *size, path);
         auto* const base = map(fd.get(), *size, path);
         return Memory(share(std::move(fd), base, *size, path), max_entries);
@@ -264,10 +280,14 @@ private:
     /// \return max_entries, once everything that the header says is known to be possible.
     static std::uint32_t check_header(int fd, std::uint64_t bytes, std::string const& path) {
         format::header header{};
-        if (::pread(fd, &header, sizeof header, 0) != static_cast<ssize_t>(sizeof header) || header.magic != format::magic)
+        auto const got = ::pread(fd, &header, sizeof header, 0);
+        if (got < static_cast<ssize_t>(sizeof header.magic) || header.magic != format::magic)
             throw error(errc::not_a_segment, "object '" + path + "' of " + std::to_string(bytes) +
                                                  " bytes does not begin with 'ZIPC'; another program made it, use another "
                                                  "name");
+        if (got != static_cast<ssize_t>(sizeof header))
+            throw error(errc::truncated, "segment '" + path + "' has only " + std::to_string(bytes) +
+                                             " bytes, less than its header; it was cut: make it anew");
         auto const version = header.version_and_entries & 0xffffU;
         if (version != format::version)
             throw error(errc::version_mismatch, "segment '" + path + "' has format version " + std::to_string(version) +
@@ -301,13 +321,21 @@ private:
                                                     std::to_string(format::table_end(options.max_entries)));
     }
 
+    /// Not simply O_CREAT: where fs.protected_regular is set, that is refused for an object of another user.
+    static detail::segment_fd open_or_make(std::string const& path, mode_t mode) {
+        auto fd = detail::segment_fd::open(path, O_RDWR, 0);
+        if (fd.get() >= 0 || errno != ENOENT) return fd;
+        return detail::segment_fd::open(path, O_RDWR | O_CREAT | O_EXCL, mode);
+    }
+
     static Memory make(std::string_view name, std::uint64_t bytes, memory_options const& options, bool may_open) {
         using detail::lock_mode;
         auto const path = checked_path(name);
         check_request(bytes, options, path);
         auto const what = "cannot create segment '" + path + "'";
         for (;;) {
-            auto fd = detail::segment_fd::open(path, O_RDWR | O_CREAT, options.mode);
+            auto fd = open_or_make(path, options.mode);
+            if (fd.get() < 0 && errno == EEXIST) continue;  // made by somebody else just now
             if (fd.get() < 0) detail::throw_errno(errno, what);
             detail::lock_byte(fd.get(), detail::creation_byte, lock_mode::exclusive, options.patience, what);
             auto const size = linked_size(fd.get(), path);
@@ -330,7 +358,9 @@ private:
             try {
                 return finish(std::move(fd), path, bytes, options);
             } catch (...) {
-                ::shm_unlink(path.c_str());
+                // Our object only: somebody may have removed it, and made another one of that name.
+                struct stat info {};
+                if (::fstat(keep_locked.get(), &info) == 0 && info.st_nlink > 0) ::shm_unlink(path.c_str());
                 throw;
             }
         }
@@ -341,25 +371,23 @@ private:
         using detail::lock_mode;
         auto const what = "cannot create segment '" + path + "'";
         detail::lock_byte(fd.get(), detail::attached_byte, lock_mode::shared, options.patience, what);
+        int const raw_fd = fd.get();
         auto const resize = [&](std::uint64_t to) {
-            if (::ftruncate(fd.get(), static_cast<off_t>(to)) != 0) detail::throw_errno(errno, what);
+            if (::ftruncate(raw_fd, static_cast<off_t>(to)) != 0) detail::throw_errno(errno, what);
         };
         resize(0);  // whatever a dead creator left
-        resize(format::header_bytes);
-        std::uint32_t const mark = format::unfinished;
-        if (::pwrite(fd.get(), &mark, sizeof mark, 0) != static_cast<ssize_t>(sizeof mark)) detail::throw_errno(errno, what);
         if (::fchmod(fd.get(), options.mode) != 0) detail::throw_errno(errno, what);
         require_room(fd.get(), path, bytes);
-        resize(bytes);
 
-        auto* const base = map(fd.get(), bytes, path);
-        int const raw_fd = fd.get();
+        auto* const base = map(raw_fd, bytes, path);
         auto state = share(std::move(fd), base, bytes, path);
         if (options.before_allocation) options.before_allocation(base, bytes);
-        int failed = 0;
-        do failed = ::posix_fallocate(raw_fd, 0, static_cast<off_t>(bytes));
-        while (failed == EINTR);
-        if (failed != 0) detail::throw_errno(failed, "cannot reserve " + std::to_string(bytes) + " bytes for segment '" + path + "'");
+        // The pages first, beyond the end of the empty object; then its size, by way of a header that says "unfinished".
+        reserve(raw_fd, path, bytes);
+        resize(format::header_bytes);
+        std::uint32_t const mark = format::unfinished;
+        if (::pwrite(raw_fd, &mark, sizeof mark, 0) != static_cast<ssize_t>(sizeof mark)) detail::throw_errno(errno, what);
+        resize(bytes);
 
         Memory memory(std::move(state), options.max_entries);
         auto* const header = reinterpret_cast<format::header*>(base);
@@ -372,7 +400,20 @@ private:
         return memory;
     }
 
-    /// Says how much there is before anything is taken; posix_fallocate has the last word.
+    /// Allocates all pages, without a change of the object's size. In parts: a signal undoes what it interrupts, and one
+    /// that comes often would undo a large reservation for ever.
+    static void reserve(int fd, std::string const& path, std::uint64_t bytes) {
+        constexpr std::uint64_t part = std::uint64_t{4} << 20;
+        for (std::uint64_t from = 0; from < bytes;) {
+            auto const length = std::min(part, bytes - from);
+            if (::fallocate(fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(from), static_cast<off_t>(length)) == 0)
+                from += length;
+            else if (errno != EINTR)
+                detail::throw_errno(errno, "cannot reserve " + std::to_string(bytes) + " bytes for segment '" + path + "'");
+        }
+    }
+
+    /// Says how much there is before anything is taken; reserve() has the last word.
     static void require_room(int fd, std::string const& path, std::uint64_t bytes) {
         struct statvfs room {};
         if (::fstatvfs(fd, &room) != 0) return;

@@ -156,11 +156,10 @@ inline constexpr std::uint64_t attached_byte = 1;
 /// Lives behind a shared_ptr that Memory and every structure handle hold, so that a handle may outlive its Memory.
 class attachment {
 public:
-    /// Takes over an open descriptor (the shared lock on byte 1 already held through it) and its mapping.
+    /// Takes over an open descriptor (the shared lock on byte 1 already held through it) and its mapping (which children
+    /// do not inherit).
     attachment(segment_fd fd, std::byte* base, std::uint64_t bytes, std::string name)
         : fd_(std::move(fd)), base_(base), bytes_(bytes), name_(std::move(name)) {
-        // A child must not have the mapping: two processes would act as one handle.
-        ::madvise(base_, bytes_, MADV_DONTFORK);
         auto& all = fork_registry::instance();
         std::lock_guard const guard(all.mutex);
         all.attachments.insert(this);

@@ -1,0 +1,118 @@
+#pragma once
+/// \file
+/// What coordinator and workers of one run share, beside the structure under test: the order, the barrier, the reports.
+/// Raw bytes in the run's own segment; every line that somebody spins on or writes while others measure stands alone.
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+
+#include "cell.hpp"
+#include "clock.hpp"
+
+namespace zeroipc::bench {
+
+inline constexpr std::size_t line_bytes = 128;  // processors fetch lines in pairs
+inline constexpr std::uint32_t most_workers = 1024;
+inline constexpr std::size_t curve_points = 64;
+inline constexpr std::size_t text_bytes = 256;
+
+/// Text of bounded length in shared memory.
+struct Text {
+    std::array<char, text_bytes> bytes;
+    void assign(std::string_view text) noexcept {
+        auto const n = text.size() < text_bytes ? text.size() : text_bytes - 1;
+        std::memcpy(bytes.data(), text.data(), n);
+        bytes[n] = 0;
+    }
+    [[nodiscard]] std::string_view view() const noexcept { return {bytes.data(), ::strnlen(bytes.data(), text_bytes)}; }
+};
+
+/// Percentiles of one worker's samples, in ticks; a percentile without 10 samples beyond it is 0.
+struct LatencyReport {
+    std::uint64_t samples;
+    std::uint64_t dropped;  ///< taken after the sample store was full
+    double mean;
+    std::uint64_t min, p50, p90, p99, p99_9, p99_99, max;
+    std::uint32_t points;
+    std::array<double, curve_points> fraction;
+    std::array<std::uint64_t, curve_points> value;
+};
+
+/// What a worker found out. Counted in private memory, written here once, after the window.
+struct alignas(line_bytes) WorkerReport {
+    std::uint32_t finished;  ///< 1 if everything below is complete
+    std::uint32_t failed;    ///< 1 if `error` says why not
+    Text error;
+
+    std::int32_t cpu_obtained_count;
+    std::array<std::int32_t, 16> cpus_obtained;  ///< as sched_getaffinity read it back
+    std::uint32_t pin_verified;
+    std::uint32_t prefault_by_touch;
+    std::int32_t memory_nodes;
+    std::int64_t pages_checked, pages_on_node;
+
+    std::uint64_t start, end;  ///< ticks: first and last stamp of the window
+    std::uint64_t successes;   ///< inside the window
+    std::uint64_t refusals;    ///< answers full (to a producer) or empty (to a consumer) inside the window
+    std::uint64_t outside;     ///< successes after the window
+    std::int64_t minor_faults, major_faults, voluntary_switches, involuntary_switches;  ///< inside the window
+
+    std::uint64_t items, sum;  ///< over all, draining included
+    std::uint64_t order_violations, corrupt_items;
+
+    double probe_before_ns, probe_after_ns;  ///< written by the first producer; negative: none
+    LatencyReport latency;
+};
+
+/// A spin word alone on its lines.
+struct alignas(line_bytes) Lonely {
+    std::atomic<std::uint64_t> value;
+};
+static_assert(sizeof(Lonely) == line_bytes);
+
+struct alignas(line_bytes) Control {
+    // The order: written before any worker starts, constant from then on.
+    std::uint32_t workers, producers, consumers;
+    Mode mode;
+    std::uint32_t payload_bytes;
+    std::uint32_t oversubscribed;
+    std::uint32_t probe_rounds;  ///< 0: no probe
+    std::int32_t memory_node;    ///< the node that the segment was bound to
+    std::uint64_t capacity, window_ns;
+    ClockInfo clock;
+    Text variant;
+    std::uint64_t topology_offset, topology_bytes;  ///< hwloc XML in the segment
+    std::array<std::int32_t, most_workers> cpus;    ///< one a worker, producers first
+
+    Lonely arrived;         ///< barrier: workers that have come, over all phases
+    Lonely phase;           ///< barrier: phases completed
+    Lonely start_at;        ///< ticks; set by the last to arrive
+    Lonely producers_done;  ///< no more items come
+    Lonely abandon;         ///< nonzero: leave at once
+    Lonely counter;         ///< bound/fetch_add
+    std::array<Lonely, 2> probe;    ///< the probe's two lines
+    std::array<Lonely, 2> mailbox;  ///< bound/cacheline's two lines
+
+    std::array<WorkerReport, most_workers> reports;  ///< only the first `workers` are ever touched
+};
+
+/// Name of the structure in the run's segment that holds the Control.
+inline constexpr char const* control_name = "control";
+
+/// Bytes of a Control for that many workers.
+constexpr std::size_t control_bytes(std::uint32_t workers) noexcept {
+    return sizeof(Control) - sizeof(WorkerReport) * (most_workers - workers) + alignof(Control);
+}
+
+/// The Control in its place, which the table aligns to less than a Control needs.
+inline Control& control_at(std::byte* base, std::uint64_t offset) noexcept {
+    auto const aligned = (offset + alignof(Control) - 1) / alignof(Control) * alignof(Control);
+    return *reinterpret_cast<Control*>(base + aligned);
+}
+
+}  // namespace zeroipc::bench

@@ -1,0 +1,89 @@
+#pragma once
+/// \file
+/// Runs cells: a fresh segment and fresh pinned processes for each, watched, verified, cleaned up after.
+
+#include <chrono>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "cell.hpp"
+#include "clock.hpp"
+#include "control.hpp"
+#include "pinning.hpp"
+#include "placement.hpp"
+#include "topology.hpp"
+
+namespace zeroipc::bench {
+
+/// A worker's report and what it was.
+struct WorkerResult {
+    std::string role;
+    std::uint32_t index = 0;  ///< in its role
+    int cpu = -1;
+    WorkerReport report{};
+};
+
+/// One run of one cell.
+struct RunResult {
+    bool ok = false;
+    bool interrupted = false;  ///< by a signal to the coordinator: no result at all
+    std::string error;
+    Placement placement;
+    ClockInfo clock;
+    int memory_node = -1;        ///< NUMA node that the segment was bound to; -1: not bound
+    std::uint64_t start_at = 0;  ///< ticks: intended start of the window
+    double start_skew_ns = -1;
+    double probe_before_ns = -1;
+    double probe_after_ns = -1;
+    int separate_cores = -1;  ///< 1 yes, 0 no, -1 not known
+    double steal_share = -1;  ///< of the CPU time during the run; negative: unknown
+    std::uint64_t operations = 0;  ///< successes in the window that count
+    std::uint64_t sent = 0, received = 0;
+    bool sums_equal = false;
+    std::uint64_t order_violations = 0, corrupt_items = 0;
+    std::vector<WorkerResult> workers;
+    std::vector<std::string> flags;
+};
+
+struct CoordinatorOptions {
+    std::string placement = "spread";
+    std::vector<int> explicit_cpus;
+    std::chrono::milliseconds watchdog{0};  ///< 0: 20 s and ten windows
+    /// Round trips over two cache lines that take at least this long are between cores apart. Where the processor is
+    /// virtual, this is the only way to tell: the host moves virtual CPUs. Seen on such machines: 48 to 105 ns together,
+    /// 250 and 410 ns apart.
+    double separate_cores_ns = 150.0;
+};
+
+class Coordinator {
+public:
+    /// Blocks SIGINT, SIGTERM and SIGCHLD in this process: they are waited for instead. Removes segments that killed
+    /// coordinators left behind.
+    Coordinator(Topology const& topology, CoordinatorOptions options);
+
+    /// \throws std::exception only for what would fail every run; what goes wrong in one run stands in its result.
+    RunResult run(Cell const& cell);
+
+    /// True once SIGINT or SIGTERM has come.
+    bool interrupted();
+
+    [[nodiscard]] Placement place(Cell const& cell) const;
+    [[nodiscard]] ClockInfo const& clock() const { return clock_; }
+
+private:
+    void measure(Cell const& cell, RunResult& result);
+    void judge(Cell const& cell, RunResult& result) const;
+
+    Topology const& topology_;
+    CoordinatorOptions options_;
+    ClockInfo clock_;
+    std::string topology_xml_;
+    bool virtual_machine_;
+    std::mt19937_64 random_;
+    std::uint64_t runs_ = 0;
+    bool interrupted_ = false;
+};
+
+}  // namespace zeroipc::bench

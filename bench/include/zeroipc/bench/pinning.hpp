@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstddef>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace zeroipc::bench {
+
+class Topology;
+
+/// What a process or memory could not be bound for: the message names the value and what to do.
+class PinningError : public std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/// What the kernel says after a pin, not what was asked of it.
+struct PinResult {
+    std::vector<int> obtained;  ///< the affinity, read back
+    bool verified = false;      ///< obtained is exactly the CPU asked for, and the caller runs on it
+    int running_on = -1;        ///< the CPU the caller was on when it looked; -1 unknown
+};
+
+/// Where memory lies, as read back.
+struct MemoryBinding {
+    std::string policy =
+        "unknown";            ///< single_node: the machine has one node; bind: to the node asked; or unknown
+    int nodes = -1;           ///< NUMA nodes of the machine; -1 unknown
+    int node_asked = -1;      ///< the kernel's number
+    long pages_checked = -1;  ///< sampled pages that the kernel was asked about; -1: it would not say
+    long pages_on_node = -1;  ///< those resident on node_asked; a page never touched is on no node
+};
+
+/// How pages were made resident.
+enum class Prefault {
+    populate_write,  ///< by MADV_POPULATE_WRITE, Linux 5.14 and later
+    touch,           ///< by one atomic write a page
+};
+
+/// "populate_write" or "touch".
+std::string to_string(Prefault how);
+
+/// CPUs that the calling thread may run on, rising. Throws PinningError where the kernel does not say.
+std::vector<int> current_affinity();
+
+/// Binds this process, which must have one thread, to one CPU and reads the affinity back. Throws
+/// PinningError unless the kernel then agrees: hwloc answers success on a topology that is not this machine
+/// and does nothing. The CPU need not be in topology.cpus(): a worker may be forked by a coordinator already
+/// bound elsewhere.
+PinResult pin_this_process(Topology const& topology, int cpu);
+
+/// Binds the pages of a mapping (page-aligned base) to a NUMA node, by the kernel's number. Call before any
+/// process touches them: pages of shared memory that exist already stay where they are. Does nothing on a
+/// machine with one node. Throws PinningError: no such node, or the kernel refuses.
+void bind_to_node(void* base, std::size_t bytes, int node);
+
+/// Asks the kernel where a sample of at most 4096 pages, evenly spread, lies. Call after prefault(): a page
+/// that this process has not touched counts as checked and on no node. Never throws; what cannot be read is
+/// -1 or unknown.
+MemoryBinding read_back_pages(void const* base, std::size_t bytes, int node);
+
+/// Makes every page of a writable mapping resident and writable in this process without changing a byte, so
+/// that the timed window sees no page faults. Safe while others use the mapping. Throws PinningError where
+/// memory runs out (of /dev/shm, say).
+Prefault prefault(void* base, std::size_t bytes);
+
+/// The fallback of prefault(): adds 0 to one byte of each page, atomically. Memory running out raises SIGBUS.
+void touch_pages(void* base, std::size_t bytes);
+
+}  // namespace zeroipc::bench

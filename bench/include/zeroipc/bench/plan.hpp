@@ -1,0 +1,55 @@
+#pragma once
+/// \file
+/// The planner: which cells a run has, and in which order. Pure but for reading a suite's file.
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cell.hpp"
+
+namespace zeroipc::bench {
+
+/// A request that cannot be planned. The message says what was wrong and what there is instead.
+class PlanError : public std::invalid_argument {
+    using std::invalid_argument::invalid_argument;
+};
+
+/// A product of lists: every combination becomes a cell.
+struct Sweep {
+    std::vector<Mode> modes{Mode::throughput};
+    std::vector<std::string> variants;  ///< names, or patterns with * and ?
+    std::vector<std::uint32_t> producers{1};
+    std::vector<std::uint32_t> consumers{1};
+    std::vector<std::uint32_t> payloads{8};
+    std::vector<std::uint64_t> capacities{1024};
+    std::vector<std::uint64_t> windows_ns{100'000'000};
+};
+
+struct Suite {
+    std::string name = "ad-hoc";
+    std::uint32_t rounds = 10;
+    std::vector<Sweep> sweeps;
+};
+
+/// Reads a suite's TOML file. \throws PlanError with file, line and key of what is wrong.
+Suite read_suite(std::filesystem::path const& file);
+
+/// The cells of a suite, bounds included, each once, in a fixed order. Ping-pong cells have one worker a side, so other
+/// counts add nothing to them. \throws PlanError: unknown variant (names the nearest), payload or capacity that no variant takes.
+std::vector<Cell> expand(Suite const& suite);
+
+/// Order of the cells in each round: a permutation a round, drawn from the seed.
+std::vector<std::vector<std::size_t>> draw_rounds(std::size_t cells, std::uint32_t rounds, std::uint64_t seed);
+
+/// Names in the catalogue and of the bounds that are nearest to `name` by edit distance, best first.
+std::vector<std::string> nearest_names(std::string_view name, std::size_t most = 3);
+
+/// Variants that a name or pattern stands for. \throws PlanError if there is none.
+std::vector<std::string> match_variants(std::string const& pattern);
+
+}  // namespace zeroipc::bench

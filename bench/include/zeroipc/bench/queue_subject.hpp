@@ -1,0 +1,76 @@
+#pragma once
+/// \file
+/// Cells of the queue's variants, compiled for one payload size at a time.
+
+#include <zeroipc/variants/catalogue.hpp>
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "subject.hpp"
+
+namespace zeroipc::bench {
+
+using SubjectTable = std::map<std::string, Subject, std::less<>>;
+
+template <class Variant, std::size_t N>
+struct QueueSubject {
+    using queue = typename Variant::template type<Payload<N>>;
+    static constexpr char const* there = "there";
+    static constexpr char const* back = "back";
+
+    static queue_options options(Cell const& cell) {
+        queue_options o;
+        o.handle_slots = std::max<std::uint32_t>(o.handle_slots, cell.workers() + 2);
+        return o;
+    }
+    static std::uint64_t bytes(Cell const& cell) {
+        auto const one = queue::bytes_for(cell.capacity, options(cell)) + format::structure_alignment;
+        return cell.mode == Mode::pingpong ? 2 * one : one;
+    }
+    static void create(Memory& memory, Cell const& cell) {
+        queue(memory, there, cell.capacity, options(cell));
+        if (cell.mode == Mode::pingpong) queue(memory, back, cell.capacity, options(cell));
+    }
+    static void work(Bench& bench, Memory& memory, Stages& stages, std::uint32_t worker) {
+        bool const producer = worker < bench.control.producers;
+        queue first(memory, there);
+        if (bench.control.mode == Mode::pingpong) {
+            queue second(memory, back);
+            stages.until_start();
+            if (producer)
+                initiate<N>(bench, first, second);
+            else
+                respond<N>(bench, first, second);
+            stages.window_over();
+        } else if (producer) {
+            stages.until_start();
+            produce<N>(bench, first);
+            stages.window_over();
+            bench.control.producers_done.value.fetch_add(1, std::memory_order_release);
+        } else {
+            stages.until_start();
+            consume<N>(bench, first, [&] { stages.window_over(); });
+        }
+    }
+};
+
+/// The catalogue's queues with items of N bytes. Instantiated once for each N, a source file each.
+template <std::size_t N>
+SubjectTable queue_subjects() {
+    SubjectTable table;
+    variants::for_each_variant([&]<class Variant>() {
+        using subject = QueueSubject<Variant, N>;
+        table.emplace(Variant::name(), Subject{&subject::bytes, &subject::create, &subject::work});
+    });
+    return table;
+}
+
+extern template SubjectTable queue_subjects<8>();
+extern template SubjectTable queue_subjects<64>();
+extern template SubjectTable queue_subjects<256>();
+extern template SubjectTable queue_subjects<1024>();
+extern template SubjectTable queue_subjects<4096>();
+
+}  // namespace zeroipc::bench

@@ -1,0 +1,453 @@
+#include "zeroipc/bench/coordinator.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <zeroipc/memory.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <csignal>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <system_error>
+
+#include "zeroipc/bench/environment.hpp"
+#include "zeroipc/bench/subject.hpp"
+#include "zeroipc/bench/worker.hpp"
+
+namespace zeroipc::bench {
+
+namespace {
+
+constexpr char const* segment_prefix = "zeroipc-bench-";
+
+sigset_t watched_signals() {
+    sigset_t set;
+    ::sigemptyset(&set);
+    ::sigaddset(&set, SIGINT);
+    ::sigaddset(&set, SIGTERM);
+    ::sigaddset(&set, SIGCHLD);
+    return set;
+}
+
+bool processor_is_virtual() {
+    std::ifstream info("/proc/cpuinfo");
+    std::string line;
+    bool flags_seen = false;
+    while (std::getline(info, line)) {
+        if (!line.starts_with("flags")) continue;
+        flags_seen = true;
+        if (line.find(" hypervisor") != std::string::npos) return true;
+    }
+    return !flags_seen;  // where it cannot be told, do not trust the topology
+}
+
+/// Removes segments of coordinators that were killed: theirs is the name, and nobody has them mapped.
+void remove_stale_segments() {
+    std::unique_ptr<DIR, int (*)(DIR*)> const directory(::opendir("/dev/shm"), &::closedir);
+    if (!directory) return;
+    std::vector<std::string> names;
+    while (dirent const* const item = ::readdir(directory.get()))
+        if (std::string_view(item->d_name).starts_with(segment_prefix)) names.emplace_back(item->d_name);
+    for (auto const& name : names) {
+        auto const pid = std::atoi(name.c_str() + std::strlen(segment_prefix));
+        if (pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM)) continue;  // its coordinator may be about to open it
+        auto const fd = zeroipc::detail::segment_fd::open("/" + name, O_RDWR, 0);
+        if (fd.get() < 0) continue;
+        if (zeroipc::detail::try_lock_byte(fd.get(), zeroipc::detail::attached_byte, zeroipc::detail::lock_mode::exclusive))
+            ::shm_unlink(("/" + name).c_str());
+    }
+}
+
+/// The name of a segment, gone with the object.
+class SegmentName {
+public:
+    explicit SegmentName(std::string name) : name_(std::move(name)) {}
+    SegmentName(SegmentName const&) = delete;
+    SegmentName& operator=(SegmentName const&) = delete;
+    SegmentName(SegmentName&&) = delete;
+    SegmentName& operator=(SegmentName&&) = delete;
+    ~SegmentName() { ::shm_unlink(("/" + name_).c_str()); }
+    [[nodiscard]] std::string const& text() const { return name_; }
+
+private:
+    std::string name_;
+};
+
+/// Two pipes, there and back, for bound/pipe.
+class Pipes {
+public:
+    Pipes() {
+        for (std::size_t i = 0; i < ends_.size(); i += 2) {
+            std::array<int, 2> pair{};
+            if (::pipe2(pair.data(), O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category(), "pipe");
+            // Out of the range of the workers' descriptors, so that none is overwritten before it is copied.
+            for (std::size_t j = 0; j < 2; ++j) {
+                ends_[i + j] = ::fcntl(pair[j], F_DUPFD_CLOEXEC, 64);
+                ::close(pair[j]);
+            }
+        }
+    }
+    Pipes(Pipes const&) = delete;
+    Pipes& operator=(Pipes const&) = delete;
+    Pipes(Pipes&&) = delete;
+    Pipes& operator=(Pipes&&) = delete;
+    ~Pipes() {
+        for (int const end : ends_)
+            if (end >= 0) ::close(end);
+    }
+    void hand_over(posix_spawn_file_actions_t& actions) const {
+        static constexpr std::array targets{PipeEnds::there_read, PipeEnds::there_write, PipeEnds::back_read,
+                                            PipeEnds::back_write};
+        for (std::size_t i = 0; i < ends_.size(); ++i)
+            ::posix_spawn_file_actions_adddup2(&actions, ends_[i], targets[i]);
+    }
+
+private:
+    std::array<int, 4> ends_{-1, -1, -1, -1};
+};
+
+/// The worker processes of one run. Whoever is left when it goes is killed and reaped.
+class Pool {
+public:
+    Pool() = default;
+    Pool(Pool const&) = delete;
+    Pool& operator=(Pool const&) = delete;
+    Pool(Pool&&) = delete;
+    Pool& operator=(Pool&&) = delete;
+    ~Pool() { end_all(); }
+
+    void start(std::string const& segment, std::uint32_t workers, Pipes const* pipes, std::size_t padding) {
+        auto const self = std::string("/proc/self/exe");
+        auto const parent = std::to_string(::getpid());
+        // Environment size moves the stack: one of the innocuous things that must vary.
+        auto const pad = "ZEROIPC_BENCH_PADDING=" + std::string(padding, 'x');
+        std::vector<char*> environment;
+        for (char** variable = environ; *variable != nullptr; ++variable) environment.push_back(*variable);
+        environment.push_back(const_cast<char*>(pad.c_str()));
+        environment.push_back(nullptr);
+
+        posix_spawnattr_t attributes;
+        posix_spawn_file_actions_t actions;
+        ::posix_spawnattr_init(&attributes);
+        ::posix_spawn_file_actions_init(&actions);
+        sigset_t none;
+        ::sigemptyset(&none);
+        ::posix_spawnattr_setsigmask(&attributes, &none);
+        // A group of their own: Ctrl-C on the terminal is the coordinator's to handle.
+        ::posix_spawnattr_setpgroup(&attributes, 0);
+        ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+        if (pipes != nullptr) pipes->hand_over(actions);
+        int failed = 0;
+        for (std::uint32_t i = 0; i < workers && failed == 0; ++i) {
+            auto const index = std::to_string(i);
+            std::array<char const*, 6> const arguments{"zeroipc-bench", worker_argument, segment.c_str(), index.c_str(),
+                                                       parent.c_str(),  nullptr};
+            pid_t pid = -1;
+            failed = ::posix_spawn(&pid, self.c_str(), &actions, &attributes, const_cast<char**>(arguments.data()),
+                                   environment.data());
+            if (failed == 0) alive_.push_back({pid, i});
+        }
+        ::posix_spawn_file_actions_destroy(&actions);
+        ::posix_spawnattr_destroy(&attributes);
+        if (failed != 0) throw std::system_error(failed, std::generic_category(), "cannot start a worker process");
+    }
+
+    struct Death {
+        std::uint32_t worker;
+        int status;
+    };
+
+    /// Collects one worker that has ended, without waiting.
+    std::optional<Death> reap() {
+        for (auto at = alive_.begin(); at != alive_.end(); ++at) {
+            int status = 0;
+            if (::waitpid(at->pid, &status, WNOHANG) != at->pid) continue;
+            Death const death{at->worker, status};
+            alive_.erase(at);
+            return death;
+        }
+        return std::nullopt;
+    }
+
+    [[nodiscard]] bool empty() const { return alive_.empty(); }
+    [[nodiscard]] std::vector<std::uint32_t> left() const {
+        std::vector<std::uint32_t> workers;
+        for (auto const& child : alive_) workers.push_back(child.worker);
+        return workers;
+    }
+
+    void end_all() {
+        for (auto const& child : alive_) ::kill(child.pid, SIGKILL);
+        for (auto const& child : alive_) ::waitpid(child.pid, nullptr, 0);
+        alive_.clear();
+    }
+
+private:
+    struct Child {
+        pid_t pid;
+        std::uint32_t worker;
+    };
+    std::vector<Child> alive_;
+};
+
+std::string role_of(Cell const& cell, std::uint32_t worker) {
+    if (cell.variant == bound_fetch_add) return "worker";
+    bool const first = worker < cell.producers;
+    if (cell.mode == Mode::pingpong) return first ? "initiator" : "responder";
+    return first ? "producer" : "consumer";
+}
+
+std::string describe(Cell const& cell, Placement const& placement, std::uint32_t worker) {
+    return role_of(cell, worker) + " (worker " + std::to_string(worker) + " on CPU " +
+           std::to_string(placement.worker_cpus[worker]) + ")";
+}
+
+std::string describe(int status) {
+    if (WIFSIGNALED(status))
+        return "was killed by signal " + std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) + ")";
+    return "ended with status " + std::to_string(WEXITSTATUS(status));
+}
+
+}  // namespace
+
+Coordinator::Coordinator(Topology const& topology, CoordinatorOptions options)
+    : topology_(topology),
+      options_(std::move(options)),
+      clock_(ClockInfo::calibrate()),
+      topology_xml_(topology.export_xml()),
+      virtual_machine_(processor_is_virtual()),
+      random_(std::random_device{}()) {
+    auto const set = watched_signals();
+    ::sigprocmask(SIG_BLOCK, &set, nullptr);
+    remove_stale_segments();
+}
+
+bool Coordinator::interrupted() {
+    if (!interrupted_) {
+        sigset_t set;
+        ::sigemptyset(&set);
+        ::sigaddset(&set, SIGINT);
+        ::sigaddset(&set, SIGTERM);
+        std::timespec const now{};
+        interrupted_ = ::sigtimedwait(&set, nullptr, &now) > 0;
+    }
+    return interrupted_;
+}
+
+Placement Coordinator::place(Cell const& cell) const {
+    PlacementRequest request;
+    request.workers = static_cast<int>(cell.workers());
+    request.strategy = options_.placement;
+    request.explicit_cpus = options_.explicit_cpus;
+    return plan_placement(topology_, request);
+}
+
+RunResult Coordinator::run(Cell const& cell) {
+    RunResult result;
+    result.clock = clock_;
+    try {
+        result.placement = place(cell);
+        auto const before = read_cpu_times();
+        measure(cell, result);
+        auto const after = read_cpu_times();
+        if (before && after && after->total > before->total)
+            result.steal_share = static_cast<double>(after->steal - before->steal) /
+                                 static_cast<double>(after->total - before->total);
+        if (result.error.empty() && !result.interrupted) judge(cell, result);
+    } catch (std::exception const& failure) {
+        result.error = failure.what();
+    }
+    result.ok = result.error.empty() && !result.interrupted;
+    return result;
+}
+
+void Coordinator::measure(Cell const& cell, RunResult& result) {
+    auto const subject = find_subject(cell.variant, cell.payload_bytes);
+    if (!subject) throw std::invalid_argument("no variant " + cell.variant + " for items of " +
+                                              std::to_string(cell.payload_bytes) + " bytes");
+    if (cell.workers() > most_workers)
+        throw std::invalid_argument(std::to_string(cell.workers()) + " workers; at most " + std::to_string(most_workers));
+    auto const& placement = result.placement;
+    auto const node_of = [&](int cpu) {
+        for (auto const& c : topology_.cpus())
+            if (c.os_index == cpu) return c.node;
+        return -1;
+    };
+    // The segment's home is the first producer's node.
+    int const home = topology_.numa_nodes() > 1 ? node_of(placement.worker_cpus.front()) : -1;
+    result.memory_node = home;
+
+    SegmentName const name(segment_prefix + std::to_string(::getpid()) + "-" + std::to_string(++runs_));
+    memory_options options;
+    options.max_entries = 8;
+    options.before_allocation = [&](void* base, std::size_t bytes) {
+        if (home >= 0) bind_to_node(base, bytes, home);
+    };
+    auto const total = zeroipc::format::table_end(options.max_entries) + control_bytes(cell.workers()) + topology_xml_.size() +
+                       subject->bytes(cell) + 4 * zeroipc::format::structure_alignment;
+    auto memory = Memory::create(name.text(), total, options);
+    auto const xml = memory.add("topology", topology_xml_.size(), [&](std::byte* at) {
+        std::memcpy(at, topology_xml_.data(), topology_xml_.size());
+    });
+    auto const place = memory.add(control_name, control_bytes(cell.workers()), [](std::byte*) {});
+    subject->create(memory, cell);
+
+    auto& control = control_at(memory.base(), place.offset);
+    control.workers = cell.workers();
+    control.producers = cell.producers;
+    control.consumers = cell.consumers;
+    control.mode = cell.mode;
+    control.payload_bytes = cell.payload_bytes;
+    control.oversubscribed = placement.oversubscribed ? 1U : 0U;
+    control.probe_rounds = placement.oversubscribed ? 0U : 2000U;
+    control.memory_node = home;
+    control.capacity = cell.capacity;
+    control.window_ns = cell.window_ns;
+    control.clock = clock_;
+    control.variant.assign(cell.variant);
+    control.topology_offset = xml.offset;
+    control.topology_bytes = xml.size;
+    std::copy(placement.worker_cpus.begin(), placement.worker_cpus.end(), control.cpus.begin());
+
+    std::optional<Pipes> pipes;
+    if (cell.variant == bound_pipe) pipes.emplace();
+    Pool pool;
+    pool.start(name.text(), cell.workers(), pipes ? &*pipes : nullptr, random_() % 4096);
+    pipes.reset();
+
+    auto const limit = options_.watchdog.count() > 0
+                           ? options_.watchdog
+                           : std::chrono::milliseconds(20'000 + cell.window_ns / 100'000);
+    auto const deadline = std::chrono::steady_clock::now() + limit;
+    auto const set = watched_signals();
+    while (!pool.empty() && result.error.empty() && !result.interrupted) {
+        while (auto const death = pool.reap()) {
+            auto const& report = control.reports[death->worker];
+            if (death->status == 0 && report.finished == 1) continue;
+            if (result.error.empty() || report.failed == 0)
+                result.error = describe(cell, placement, death->worker) + " " + describe(death->status);
+            if (report.failed == 1) result.error += ": " + std::string(report.error.view());
+        }
+        if (pool.empty() || !result.error.empty()) break;
+        auto const left = std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - std::chrono::steady_clock::now());
+        if (left.count() <= 0) {
+            result.error = "no end after " + std::to_string(std::chrono::duration<double>(limit).count()) +
+                           " s; the watchdog ended ";
+            std::string comma;
+            for (auto const worker : pool.left()) {
+                result.error += comma + describe(cell, placement, worker);
+                comma = ", ";
+            }
+            break;
+        }
+        // The coordinator sleeps: it must not compete with the workers.
+        std::timespec const wait{static_cast<std::time_t>(left.count() / 1'000'000'000),
+                                 static_cast<long>(left.count() % 1'000'000'000)};
+        int const signal = ::sigtimedwait(&set, nullptr, &wait);
+        if (signal == SIGINT || signal == SIGTERM) interrupted_ = result.interrupted = true;
+    }
+    control.abandon.value.store(1, std::memory_order_relaxed);
+    pool.end_all();
+
+    result.start_at = control.start_at.value.load();
+    for (std::uint32_t i = 0; i < cell.workers(); ++i) {
+        WorkerResult worker;
+        worker.role = role_of(cell, i);
+        worker.index = i < cell.producers ? i : i - cell.producers;
+        worker.cpu = placement.worker_cpus[i];
+        worker.report = control.reports[i];
+        result.workers.push_back(worker);
+    }
+    if (cell.variant == bound_fetch_add && result.error.empty() && !result.interrupted) {
+        result.received = control.counter.value.load();
+    }
+}
+
+void Coordinator::judge(Cell const& cell, RunResult& result) const {
+    std::uint64_t earliest = ~std::uint64_t{0};
+    std::uint64_t latest = 0;
+    std::uint64_t sent_sum = 0;
+    std::uint64_t received_sum = 0;
+    std::int64_t faults = 0;
+    std::int64_t switches = 0;
+    bool pinned = true;
+    bool const counted = cell.variant == bound_fetch_add;
+    for (std::size_t i = 0; i < result.workers.size(); ++i) {
+        auto const& report = result.workers[i].report;
+        bool const producer = i < cell.producers;
+        earliest = std::min(earliest, report.start);
+        latest = std::max(latest, report.start);
+        faults = std::max(faults, report.minor_faults + report.major_faults);
+        switches = std::max(switches, report.involuntary_switches);
+        pinned = pinned && report.pin_verified == 1;
+        result.order_violations += report.order_violations;
+        result.corrupt_items += report.corrupt_items;
+        if (counted || producer) {
+            result.sent += report.items;
+            sent_sum += report.sum;
+        } else {
+            result.received += report.items;
+            received_sum += report.sum;
+        }
+        if (counted || !producer) result.operations += report.successes;
+    }
+    result.sums_equal = counted || sent_sum == received_sum;
+    result.start_skew_ns = clock_.to_ns(latest - earliest);
+    auto const& first = result.workers.front().report;
+    result.probe_before_ns = first.probe_before_ns;
+    result.probe_after_ns = first.probe_after_ns;
+    auto const window = static_cast<double>(cell.window_ns);
+
+    auto const flag = [&](bool raised, char const* name) {
+        if (raised) result.flags.emplace_back(name);
+    };
+    bool const probed = result.probe_before_ns > 0 && result.probe_after_ns > 0;
+    bool const apart_before = result.probe_before_ns >= options_.separate_cores_ns;
+    bool const apart_after = result.probe_after_ns >= options_.separate_cores_ns;
+    if (probed) {
+        // A real processor's topology can be believed; a virtual one's cores are wherever the host has put them.
+        auto const core_of = [&](int cpu) {
+            for (auto const& c : topology_.cpus())
+                if (c.os_index == cpu) return c.core;
+            return -1;
+        };
+        auto const& cpus = result.placement.worker_cpus;
+        bool const apart_by_topology = core_of(cpus[0]) != core_of(cpus[cell.producers]);
+        result.separate_cores = (virtual_machine_ ? apart_before && apart_after : apart_by_topology) ? 1 : 0;
+        if (virtual_machine_) {
+            flag(apart_before != apart_after, "cores_changed");
+            flag(!apart_before && !apart_after, "cores_shared");
+        } else {
+            flag(!apart_by_topology, "cores_shared");
+        }
+    }
+    flag(result.placement.oversubscribed, "oversubscribed");
+    flag(!result.placement.oversubscribed && result.start_skew_ns > 0.01 * window, "start_skew");
+    flag(faults > 4, "page_faults");
+    flag(!result.placement.oversubscribed && static_cast<double>(switches) > std::max(1.0, window / 50e6),
+         "involuntary_switches");
+    flag(result.steal_share > 0.01, "steal");
+    flag(result.operations == 0, "no_progress");
+
+    auto const fail = [&](bool wrong, std::string const& why) {
+        if (wrong) result.error += (result.error.empty() ? "" : "; ") + why;
+    };
+    fail(!pinned, "a worker was not where it was pinned");
+    fail(result.sent != result.received,
+         std::to_string(result.sent) + " sent and " + std::to_string(result.received) + " received");
+    fail(!result.sums_equal, "the sums of what was sent and received differ");
+    fail(result.order_violations != 0, std::to_string(result.order_violations) + " items out of their producer's order");
+    fail(result.corrupt_items != 0, std::to_string(result.corrupt_items) + " items were not what their producer wrote");
+    fail(result.operations == 0, "no operation succeeded in the window");
+}
+
+}  // namespace zeroipc::bench

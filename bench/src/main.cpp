@@ -1,0 +1,325 @@
+// zeroipc-bench: runs cells in processes and reports through Google Benchmark.
+
+#include <benchmark/benchmark.h>
+#include <strings.h>
+#include <unistd.h>
+#include <zeroipc/variants/catalogue.hpp>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <random>
+
+#include "zeroipc/bench/coordinator.hpp"
+#include "zeroipc/bench/environment.hpp"
+#include "zeroipc/bench/plan.hpp"
+#include "zeroipc/bench/record.hpp"
+#include "zeroipc/bench/session.hpp"
+#include "zeroipc/bench/subject.hpp"
+#include "zeroipc/bench/topology.hpp"
+#include "zeroipc/bench/worker.hpp"
+
+namespace {
+
+using namespace zeroipc::bench;
+namespace fs = std::filesystem;
+
+constexpr int usage_error = 2;
+
+struct Arguments {
+    std::string suite;
+    std::vector<std::string> variants{"default"};
+    std::vector<std::string> modes{"throughput", "pingpong"};
+    std::vector<std::uint32_t> producers{1};
+    std::vector<std::uint32_t> consumers{1};
+    std::vector<std::uint32_t> payloads{8};
+    std::vector<std::uint64_t> capacities{1024};
+    std::vector<double> windows_ms{100};
+    std::uint32_t rounds = 0;
+    std::uint64_t seed = 0;
+    bool seed_given = false;
+    std::string placement = "spread";
+    std::vector<int> cpus;
+    double watchdog_s = 0;
+    double separate_cores_ns = CoordinatorOptions{}.separate_cores_ns;
+    std::string out;
+    bool list = false;
+    bool json = false;
+    bool machine = false;
+};
+
+/// CLI11 takes -1 for the largest number of 64 bits, and a number beyond that for it too.
+std::string check_whole_number(std::string const& text) {
+    std::uint64_t value = 0;
+    auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error == std::errc() && end == text.data() + text.size()) return {};
+    return "'" + text + "' is not a whole number below 2^64";
+}
+
+/// CLI11's own check answers with the bounds of a double, in full.
+std::string check_positive(std::string const& text) {
+    double value = 0;
+    if (CLI::detail::lexical_cast(text, value) && value > 0 && value <= 1e9) return {};
+    return text + "; use a number above 0 and up to 1e9";
+}
+
+void describe(CLI::App& app, Arguments& a) {
+    app.description(
+        "Measures shared-memory structures between pinned processes.\n\n"
+        "Every cell runs in fresh worker processes that map the segment themselves, are pinned to CPUs (the pin is read\n"
+        "back), meet at a barrier and work through a timed window; what they sent and received is checked. The bounds\n"
+        "(cache line, fetch-add, pipe) run beside every sweep.");
+    app.footer(
+        "Examples:\n"
+        "  zeroipc-bench                                        the default queue, one producer and one consumer\n"
+        "  zeroipc-bench --variant 'queue/*/acq_rel/*' --producers 1,2 --consumers 1,2 --rounds 20\n"
+        "  zeroipc-bench --suite quick --out results/here       a suite, with records\n"
+        "  zeroipc-bench --suite smoke --benchmark_filter=mutex --benchmark_format=json\n\n"
+        "All flags of Google Benchmark work (--benchmark_help lists them). --benchmark_repetitions is --rounds.\n"
+        "Exit status: 0, 1 a run failed, 2 wrong usage, 130 interrupted.");
+    auto* const suite = app.add_option("--suite", a.suite, "Name of a suite (smoke, quick), or a TOML file");
+    auto const list_option = [&](auto* option) {
+        option->delimiter(',')->take_all()->excludes(suite);
+        return option;
+    };
+    list_option(app.add_option("--variant", a.variants, "Names or patterns of variants (* and ?); default: the default one"));
+    list_option(app.add_option("--mode", a.modes, "throughput, pingpong; default: both"));
+    list_option(app.add_option("--producers", a.producers, "Numbers of producers; default 1"));
+    list_option(app.add_option("--consumers", a.consumers, "Numbers of consumers; default 1"));
+    list_option(app.add_option("--payload", a.payloads, "Item sizes in bytes; default 8"));
+    list_option(app.add_option("--capacity", a.capacities, "Capacities in items, powers of two; default 1024"))
+        ->check(check_whole_number);
+    list_option(app.add_option("--window", a.windows_ms, "Timed windows in ms; default 100"));
+    app.add_option("--rounds", a.rounds, "Runs of each cell, in randomised rounds; default 10, or the suite's")
+        ->check(check_positive);
+    app.add_option("--seed", a.seed, "Seed of the rounds' orders; default: drawn, and stored in each record")
+        ->check(check_whole_number)
+        ->each([&a](std::string const&) { a.seed_given = true; });
+    app.add_option("--placement", a.placement, "Where workers go: spread, scatter, explicit");
+    app.add_option("--cpus", a.cpus, "CPUs of the workers, producers first, for --placement explicit")->delimiter(',');
+    app.add_option("--watchdog", a.watchdog_s, "Seconds after which a run is ended as hanging; default 20 and ten windows")
+        ->check(check_positive);
+    app.add_option("--separate-cores-ns", a.separate_cores_ns,
+                   "Cache-line round trip from which on virtual CPUs count as separate cores; default 150")
+        ->check(check_positive);
+    app.add_option("--out", a.out, "Folder for records.jsonl, environment.json, topology.xml and benchmark.json");
+    app.add_flag("--list", a.list, "List the variants and bounds");
+    app.add_flag("--json", a.json, "With --list: as JSON");
+    app.add_flag("--machine", a.machine, "Print this machine's identifier");
+}
+
+int list_variants(bool as_json) {
+    auto const& all = zeroipc::variants::list();
+    if (as_json) {
+        auto array = nlohmann::json::array();
+        for (auto const& v : all)
+            array.push_back({{"name", v.name},
+                             {"structure", v.structure},
+                             {"is_default", v.is_default},
+                             {"kill_safe", v.kill_safe},
+                             {"linearizable_negatives", v.linearizable_negatives},
+                             {"progress", v.progress},
+                             {"source", v.source}});
+        std::cout << array.dump(2) << '\n';
+        return 0;
+    }
+    std::size_t width = 0;
+    for (auto const& v : all) width = std::max(width, v.name.size());
+    for (auto const& v : all)
+        std::printf("%-*s  %-9s  %-11s  %s%s\n", static_cast<int>(width), v.name.c_str(), v.progress.c_str(),
+                    v.kill_safe ? "kill-safe" : "kill-unsafe", v.source.c_str(), v.is_default ? " (default)" : "");
+    for (auto const* bound : {bound_cacheline, bound_fetch_add, bound_pipe}) std::printf("%s\n", bound);
+    return 0;
+}
+
+/// A suite by name lies beside the program.
+fs::path suite_file(std::string const& name) {
+    if (name.ends_with(".toml") || name.find('/') != std::string::npos) {
+        if (!fs::exists(name)) throw PlanError("there is no suite file " + name);
+        return name;
+    }
+    auto const folder = fs::read_symlink("/proc/self/exe").parent_path() / "suites";
+    auto const file = folder / (name + ".toml");
+    if (fs::exists(file)) return file;
+    std::string known;
+    std::error_code ignored;
+    for (auto const& entry : fs::directory_iterator(folder, ignored))
+        known += (known.empty() ? "" : ", ") + entry.path().stem().string();
+    throw PlanError("there is no suite '" + name + "'; there are " + known + ", or name a TOML file");
+}
+
+Suite suite_of(Arguments const& a) {
+    if (!a.suite.empty()) return read_suite(suite_file(a.suite));
+    Suite suite;
+    Sweep sweep;
+    sweep.modes.clear();
+    for (auto const& mode : a.modes) {
+        if (mode != "throughput" && mode != "pingpong")
+            throw PlanError("mode '" + mode + "'; use throughput or pingpong");
+        sweep.modes.push_back(mode == "pingpong" ? Mode::pingpong : Mode::throughput);
+    }
+    sweep.variants = a.variants;
+    sweep.producers = a.producers;
+    sweep.consumers = a.consumers;
+    sweep.payloads = a.payloads;
+    sweep.capacities = a.capacities;
+    sweep.windows_ns.clear();
+    for (auto const ms : a.windows_ms) {
+        if (!(ms >= 1 && ms <= 3.6e6))
+            throw PlanError("a window of " + std::to_string(ms) + " ms; use 1 to 3600000");
+        sweep.windows_ns.push_back(static_cast<std::uint64_t>(ms * 1e6));
+    }
+    suite.sweeps.push_back(std::move(sweep));
+    return suite;
+}
+
+void refuse_unknown(std::vector<std::string> const& rest) {
+    for (auto const& argument : rest)
+        if (!argument.starts_with("--benchmark_") && !argument.starts_with("--v="))
+            throw PlanError("unknown argument '" + argument + "'; --help shows all");
+}
+
+/// The arguments that are Google Benchmark's, our defaults in front so that the user's win. Says which have no meaning.
+std::vector<std::string> benchmark_arguments(std::vector<std::string> const& rest, std::uint32_t rounds,
+                                             std::string const& out) {
+    static constexpr std::array<std::array<char const*, 2>, 4> meaningless{{
+        {"--benchmark_min_time", "a cell's length is its window (--window)"},
+        {"--benchmark_min_warmup_time", "workers prefault and probe before the window"},
+        {"--benchmark_perf_counters", "it would count the coordinator, not the workers"},
+        {"--benchmark_enable_random_interleaving", "rounds are always interleaved, in an order drawn from --seed"},
+    }};
+    std::vector<std::string> arguments{"zeroipc-bench", "--benchmark_repetitions=" + std::to_string(rounds)};
+    if (!out.empty()) {
+        arguments.push_back("--benchmark_out=" + (fs::path(out) / "benchmark.json").string());
+        arguments.emplace_back("--benchmark_out_format=json");
+    }
+    for (auto const& argument : rest) {
+        auto const flag = argument.substr(0, argument.find('='));
+        bool without_meaning = false;
+        for (auto const& [name, why] : meaningless)
+            if (flag == name) {
+                std::fprintf(stderr, "zeroipc-bench: %s has no meaning for process cells and is ignored: %s\n", name, why);
+                without_meaning = true;
+            }
+        if (!without_meaning) arguments.push_back(argument == "--benchmark_help" ? "--help" : argument);
+    }
+    return arguments;
+}
+
+/// Value of a flag of Google Benchmark: the last one counts, and without one the environment.
+std::optional<std::string> last_value(std::vector<std::string> const& arguments, std::string const& flag, char const* variable) {
+    for (auto at = arguments.rbegin(); at != arguments.rend(); ++at) {
+        if (*at == flag) return "";
+        if (at->starts_with(flag + "=")) return at->substr(flag.size() + 1);
+    }
+    if (auto const* const value = std::getenv(variable)) return value;
+    return std::nullopt;
+}
+
+bool only_lists(std::vector<std::string> const& arguments) {
+    auto const value = last_value(arguments, "--benchmark_list_tests", "BENCHMARK_LIST_TESTS");
+    static constexpr std::array no{"0", "f", "n", "false", "no", "off"};
+    return value && std::none_of(no.begin(), no.end(), [&](char const* word) { return ::strcasecmp(value->c_str(), word) == 0; });
+}
+
+/// Google Benchmark writes the host's name and the program's path into its file; records of ours do not name them.
+void anonymise(fs::path const& file) {
+    std::ifstream in(file);
+    auto document = nlohmann::ordered_json::parse(in, nullptr, false);
+    if (document.is_discarded() || !document.contains("context")) return;
+    document["context"]["host_name"] = "unknown";
+    document["context"]["executable"] = "zeroipc-bench";
+    write_file(file, document.dump(2) + "\n");
+}
+
+int run(int argc, char** argv) {
+    Arguments a;
+    CLI::App app;
+    describe(app, a);
+    app.allow_extras();
+    try {
+        app.parse(argc, argv);
+    } catch (CLI::ParseError const& wrong) {
+        return app.exit(wrong) == 0 ? 0 : usage_error;
+    }
+    refuse_unknown(app.remaining());
+    if (a.list) return list_variants(a.json);
+
+    auto const topology = Topology::this_machine();
+    if (a.machine) {
+        std::printf("%s\n", machine_id(topology).c_str());
+        return 0;
+    }
+    auto suite = suite_of(a);
+    if (a.rounds != 0) suite.rounds = a.rounds;
+    auto cells = expand(suite);
+    auto arguments = benchmark_arguments(app.remaining(), suite.rounds, a.out);
+
+    CoordinatorOptions options;
+    options.placement = a.cpus.empty() ? a.placement : "explicit";
+    options.explicit_cpus = a.cpus;
+    options.separate_cores_ns = a.separate_cores_ns;
+    options.watchdog = std::chrono::milliseconds(static_cast<long>(a.watchdog_s * 1000));
+    Coordinator coordinator(topology, options);
+    for (auto const& cell : cells) {
+        try {
+            static_cast<void>(coordinator.place(cell));
+        } catch (std::invalid_argument const& wrong) {
+            throw PlanError(wrong.what());
+        }
+    }
+
+    SessionOptions session_options;
+    session_options.suite = suite.name;
+    session_options.seed = a.seed_given ? a.seed : std::random_device{}();
+    if (!a.out.empty()) {
+        fs::create_directories(a.out);
+        if (fs::exists(fs::path(a.out) / "records.jsonl"))
+            throw PlanError("the folder " + a.out + " has records already; name another");
+        session_options.out = a.out;
+    }
+    session_options.benchmark_file = !last_value(arguments, "--benchmark_out", "BENCHMARK_OUT").value_or("").empty();
+    Session session(topology, coordinator, std::move(cells), session_options);
+    session.register_benchmarks();
+
+    std::vector<char*> pointers;
+    for (auto& argument : arguments) pointers.push_back(argument.data());
+    pointers.push_back(nullptr);
+    int count = static_cast<int>(pointers.size()) - 1;
+    benchmark::Initialize(&count, pointers.data());
+    if (benchmark::ReportUnrecognizedArguments(count, pointers.data())) return usage_error;
+    benchmark::AddCustomContext("machine", machine_id(topology));
+    benchmark::AddCustomContext("seed", std::to_string(session_options.seed));
+    if (only_lists(arguments)) {
+        benchmark::RunSpecifiedBenchmarks();
+        return 0;
+    }
+    int const status = session.run();
+    benchmark::Shutdown();
+    if (session_options.out) anonymise(*session_options.out / "benchmark.json");
+    return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc == 5 && std::string_view(argv[1]) == worker_argument)
+        return worker_main(argv[2], static_cast<std::uint32_t>(std::stoul(argv[3])), std::stoi(argv[4]));
+    try {
+        return run(argc, argv);
+    } catch (PlanError const& wrong) {
+        std::fprintf(stderr, "zeroipc-bench: %s\n", wrong.what());
+        return usage_error;
+    } catch (std::exception const& failure) {
+        std::fprintf(stderr, "zeroipc-bench: %s\n", failure.what());
+        return 1;
+    }
+}

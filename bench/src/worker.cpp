@@ -1,0 +1,244 @@
+#include "zeroipc/bench/worker.hpp"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <zeroipc/memory.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <stdexcept>
+
+#include "zeroipc/bench/pinning.hpp"
+#include "zeroipc/bench/subject.hpp"
+#include "zeroipc/bench/topology.hpp"
+
+namespace zeroipc::bench {
+
+namespace {
+
+/// Thrown when the coordinator or another worker gave the run up.
+struct Abandoned : std::exception {
+    [[nodiscard]] char const* what() const noexcept override { return "given up because another worker failed"; }
+};
+
+struct Usage {
+    std::int64_t minor = 0, major = 0, voluntary = 0, involuntary = 0;
+    static Usage now() {
+        rusage usage{};
+        ::getrusage(RUSAGE_SELF, &usage);
+        return {usage.ru_minflt, usage.ru_majflt, usage.ru_nvcsw, usage.ru_nivcsw};
+    }
+};
+
+/// Samples that one worker keeps at most: 8 MiB.
+constexpr std::size_t most_samples = std::size_t{1} << 21;
+
+class Worker final : public Stages {
+public:
+    Worker(Memory& memory, Control& control, std::uint32_t index)
+        : memory_(memory),
+          control_(control),
+          index_(index),
+          bench_{control, control.reports[index], index < control.producers ? index : index - control.producers,
+                 Clock(control.clock)} {}
+
+    void run() {
+        pin();
+        auto const subject = find_subject(control_.variant.view(), control_.payload_bytes);
+        if (!subject) throw std::logic_error("this program has no variant " + std::string(control_.variant.view()));
+        if (control_.mode == Mode::pingpong && index_ == 0) reserve_samples();
+        subject->work(bench_, memory_, *this, index_);
+        barrier();
+        probe(bench_.report.probe_after_ns);
+        if (!bench_.samples.empty()) summarise();
+    }
+
+    void until_start() override {
+        bench_.report.prefault_by_touch = prefault(memory_.base(), memory_.bytes()) == Prefault::touch ? 1U : 0U;
+        auto const binding = read_back_pages(memory_.base(), memory_.bytes(), control_.memory_node);
+        bench_.report.memory_nodes = binding.nodes;
+        bench_.report.pages_checked = binding.pages_checked;
+        bench_.report.pages_on_node = binding.pages_on_node;
+        barrier();
+        probe(bench_.report.probe_before_ns);
+        barrier([this] {
+            // Time for everybody to see it, and to take the first look at the counters.
+            control_.start_at.value.store(bench_.clock.ticks() + control_.clock.to_ticks(100'000.0),
+                                          std::memory_order_relaxed);
+        });
+        before_ = Usage::now();
+        auto const start_at = control_.start_at.value.load(std::memory_order_relaxed);
+        bench_.window_end = start_at + control_.clock.to_ticks(static_cast<double>(control_.window_ns));
+        std::uint64_t now = bench_.clock.ticks();
+        while (now < start_at) now = bench_.clock.ticks();
+        bench_.report.start = now;
+    }
+
+    void window_over() override {
+        auto const after = Usage::now();
+        bench_.report.minor_faults = after.minor - before_.minor;
+        bench_.report.major_faults = after.major - before_.major;
+        bench_.report.voluntary_switches = after.voluntary - before_.voluntary;
+        bench_.report.involuntary_switches = after.involuntary - before_.involuntary;
+    }
+
+private:
+    void pin() {
+        // The coordinator discovered the machine; doing it again in each worker would cost more than the window.
+        auto const* const xml = reinterpret_cast<char const*>(memory_.base() + control_.topology_offset);
+        auto const topology = Topology::from_xml_buffer(std::string(xml, control_.topology_bytes), true);
+        auto const pinned = pin_this_process(topology, control_.cpus[index_]);
+        auto& report = bench_.report;
+        auto const n = std::min(pinned.obtained.size(), report.cpus_obtained.size());
+        std::copy_n(pinned.obtained.begin(), n, report.cpus_obtained.begin());
+        report.cpu_obtained_count = static_cast<std::int32_t>(n);
+        report.pin_verified = pinned.verified ? 1U : 0U;
+    }
+
+    /// Touches the store of samples, so that the window sees no page fault of ours.
+    void reserve_samples() {
+        auto const wanted = static_cast<std::size_t>(static_cast<double>(control_.window_ns) / 20.0) + 1;
+        bench_.samples.resize(std::min(most_samples, wanted));
+        std::fill(bench_.samples.begin(), bench_.samples.end(), 1U);
+        bench_.samples.clear();
+    }
+
+    void check_abandoned() const {
+        if (bench_.abandoned()) throw Abandoned();
+    }
+
+    template <class Condition>
+    void spin_until(Condition&& condition) const {
+        for (std::uint32_t round = 1; !condition(); ++round) {
+            bench_.after_refusal();
+            if (round % 1024 == 0) check_abandoned();
+        }
+    }
+
+    /// All workers meet; the last one to come does `last` before anybody goes on.
+    template <class Last>
+    void barrier(Last&& last) {
+        auto const target = ++phase_;
+        auto const arrived = control_.arrived.value.fetch_add(1, std::memory_order_acq_rel) + 1;
+        if (arrived == target * control_.workers) {
+            last();
+            control_.phase.value.store(target, std::memory_order_release);
+        } else {
+            spin_until([&] { return control_.phase.value.load(std::memory_order_acquire) >= target; });
+        }
+    }
+    void barrier() {
+        barrier([] {});
+    }
+
+    /// Round trip over two cache lines between the first producer and the first consumer: the median of 20 groups.
+    void probe(double& result) {
+        result = -1.0;
+        if (control_.probe_rounds == 0) return;
+        bool const initiator = index_ == 0;
+        if (!initiator && index_ != control_.producers) return;
+        auto& there = control_.probe[0].value;
+        auto& back = control_.probe[1].value;
+        constexpr std::uint32_t groups = 20;
+        auto const a_group = control_.probe_rounds / groups;
+        std::array<double, groups> means{};
+        auto value = probe_value_;
+        for (std::uint32_t group = 0; group < groups + 1; ++group) {  // the first group warms up
+            auto const begin = bench_.clock.ordered_ticks();
+            for (std::uint32_t i = 0; i < a_group; ++i) {
+                ++value;
+                if (initiator) {
+                    there.store(value, std::memory_order_release);
+                    spin_until([&] { return back.load(std::memory_order_acquire) == value; });
+                } else {
+                    spin_until([&] { return there.load(std::memory_order_acquire) == value; });
+                    back.store(value, std::memory_order_release);
+                }
+            }
+            if (group > 0)
+                means[group - 1] = control_.clock.to_ns(bench_.clock.ordered_ticks() - begin) / static_cast<double>(a_group);
+        }
+        probe_value_ = value;
+        if (!initiator) return;
+        std::nth_element(means.begin(), means.begin() + groups / 2, means.end());
+        result = means[groups / 2];
+    }
+
+    void summarise() {
+        auto& samples = bench_.samples;
+        auto& latency = bench_.report.latency;
+        std::sort(samples.begin(), samples.end());
+        auto const n = samples.size();
+        latency.samples = n;
+        latency.dropped = bench_.report.successes - n;
+        latency.min = samples.front();
+        latency.max = samples.back();
+        double sum = 0;
+        for (auto const s : samples) sum += s;
+        latency.mean = sum / static_cast<double>(n);
+        auto const at = [&](double fraction) -> std::uint64_t {
+            // Only what at least 10 samples lie beyond.
+            if (static_cast<double>(n) * (1.0 - fraction) < 10.0) return 0;
+            return samples[std::min(n - 1, static_cast<std::size_t>(fraction * static_cast<double>(n)))];
+        };
+        latency.p50 = at(0.5);
+        latency.p90 = at(0.9);
+        latency.p99 = at(0.99);
+        latency.p99_9 = at(0.999);
+        latency.p99_99 = at(0.9999);
+        // The curve: ten points a decade of 1 / (1 - fraction).
+        latency.points = 0;
+        for (std::size_t i = 0; i < curve_points; ++i) {
+            double const fraction = 1.0 - std::pow(10.0, -static_cast<double>(i) / 10.0);
+            auto const value = at(fraction);
+            if (value == 0) break;
+            latency.fraction[latency.points] = fraction;
+            latency.value[latency.points] = value;
+            ++latency.points;
+        }
+    }
+
+    Memory& memory_;
+    Control& control_;
+    std::uint32_t index_;
+    Bench bench_;
+    Usage before_;
+    std::uint64_t phase_ = 0;
+    std::uint64_t probe_value_ = 0;
+};
+
+}  // namespace
+
+int worker_main(std::string const& segment, std::uint32_t index, int parent) {
+    // Whatever ends the coordinator ends us.
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) return 1;
+    ::signal(SIGPIPE, SIG_IGN);
+    try {
+        auto memory = Memory::open(segment);
+        auto const place = memory.find(control_name);
+        if (!place) throw std::runtime_error("segment " + segment + " has no control block");
+        auto& control = control_at(memory.base(), place->offset);
+        if (index >= control.workers) throw std::runtime_error("there is no worker " + std::to_string(index));
+        auto& report = control.reports[index];
+        try {
+            Worker(memory, control, index).run();
+            report.finished = 1;
+            return 0;
+        } catch (std::exception const& failure) {
+            report.error.assign(failure.what());
+            report.failed = 1;
+            control.abandon.value.store(1, std::memory_order_relaxed);
+            return 1;
+        }
+    } catch (std::exception const& failure) {
+        std::fprintf(stderr, "zeroipc-bench worker: %s\n", failure.what());
+        return 1;
+    }
+}
+
+}  // namespace zeroipc::bench
