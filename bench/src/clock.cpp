@@ -59,7 +59,8 @@ ClockInfo ClockInfo::calibrate() {
         std::timespec const nap{0, 20'000'000};
         ::nanosleep(&nap, nullptr);
         auto const end = closest_pair(clock);
-        info.ticks_per_ns = static_cast<double>(end.ticks - begin.ticks) / static_cast<double>(end.ns - begin.ns);
+        info.ticks_per_ns =
+            static_cast<double>(end.ticks - begin.ticks) / static_cast<double>(end.ns - begin.ns);
     }
     std::array<std::uint64_t, 1001> costs{};
     for (auto& cost : costs) {
@@ -73,9 +74,12 @@ ClockInfo ClockInfo::calibrate() {
 
 char const* ClockInfo::name() const noexcept {
     switch (source) {
-        case Source::tsc: return "tsc";
-        case Source::cntvct: return "cntvct";
-        case Source::clock_gettime: break;
+        case Source::tsc:
+            return "tsc";
+        case Source::cntvct:
+            return "cntvct";
+        case Source::clock_gettime:
+            break;
     }
     return "clock_gettime";
 }

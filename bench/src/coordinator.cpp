@@ -59,10 +59,12 @@ void remove_stale_segments() {
         if (std::string_view(item->d_name).starts_with(segment_prefix)) names.emplace_back(item->d_name);
     for (auto const& name : names) {
         auto const pid = std::atoi(name.c_str() + std::strlen(segment_prefix));
-        if (pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM)) continue;  // its coordinator may be about to open it
+        if (pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM))
+            continue;  // its coordinator may be about to open it
         auto const fd = zeroipc::detail::segment_fd::open("/" + name, O_RDWR, 0);
         if (fd.get() < 0) continue;
-        if (zeroipc::detail::try_lock_byte(fd.get(), zeroipc::detail::attached_byte, zeroipc::detail::lock_mode::exclusive))
+        if (zeroipc::detail::try_lock_byte(fd.get(), zeroipc::detail::attached_byte,
+                                           zeroipc::detail::lock_mode::exclusive))
             ::shm_unlink(("/" + name).c_str());
     }
 }
@@ -88,7 +90,8 @@ public:
     Pipes() {
         for (std::size_t i = 0; i < ends_.size(); i += 2) {
             std::array<int, 2> pair{};
-            if (::pipe2(pair.data(), O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category(), "pipe");
+            if (::pipe2(pair.data(), O_CLOEXEC) != 0)
+                throw std::system_error(errno, std::generic_category(), "pipe");
             // Out of the range of the workers' descriptors, so that none is overwritten before it is copied.
             for (std::size_t j = 0; j < 2; ++j) {
                 ends_[i + j] = ::fcntl(pair[j], F_DUPFD_CLOEXEC, 64);
@@ -149,16 +152,17 @@ public:
         int failed = 0;
         for (std::uint32_t i = 0; i < workers && failed == 0; ++i) {
             auto const index = std::to_string(i);
-            std::array<char const*, 6> const arguments{"zeroipc-bench", worker_argument, segment.c_str(), index.c_str(),
-                                                       parent.c_str(),  nullptr};
+            std::array<char const*, 6> const arguments{"zeroipc-bench", worker_argument, segment.c_str(),
+                                                       index.c_str(),   parent.c_str(),  nullptr};
             pid_t pid = -1;
-            failed = ::posix_spawn(&pid, self.c_str(), &actions, &attributes, const_cast<char**>(arguments.data()),
-                                   environment.data());
+            failed = ::posix_spawn(&pid, self.c_str(), &actions, &attributes,
+                                   const_cast<char**>(arguments.data()), environment.data());
             if (failed == 0) alive_.push_back({pid, i});
         }
         ::posix_spawn_file_actions_destroy(&actions);
         ::posix_spawnattr_destroy(&attributes);
-        if (failed != 0) throw std::system_error(failed, std::generic_category(), "cannot start a worker process");
+        if (failed != 0)
+            throw std::system_error(failed, std::generic_category(), "cannot start a worker process");
     }
 
     struct Death {
@@ -213,7 +217,8 @@ std::string describe(Cell const& cell, Placement const& placement, std::uint32_t
 
 std::string describe(int status) {
     if (WIFSIGNALED(status))
-        return "was killed by signal " + std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) + ")";
+        return "was killed by signal " + std::to_string(WTERMSIG(status)) + " (" +
+               ::strsignal(WTERMSIG(status)) + ")";
     return "ended with status " + std::to_string(WEXITSTATUS(status));
 }
 
@@ -272,10 +277,12 @@ RunResult Coordinator::run(Cell const& cell) {
 
 void Coordinator::measure(Cell const& cell, RunResult& result) {
     auto const subject = find_subject(cell.variant, cell.payload_bytes);
-    if (!subject) throw std::invalid_argument("no variant " + cell.variant + " for items of " +
-                                              std::to_string(cell.payload_bytes) + " bytes");
+    if (!subject)
+        throw std::invalid_argument("no variant " + cell.variant + " for items of " +
+                                    std::to_string(cell.payload_bytes) + " bytes");
     if (cell.workers() > most_workers)
-        throw std::invalid_argument(std::to_string(cell.workers()) + " workers; at most " + std::to_string(most_workers));
+        throw std::invalid_argument(std::to_string(cell.workers()) + " workers; at most " +
+                                    std::to_string(most_workers));
     auto const& placement = result.placement;
     auto const node_of = [&](int cpu) {
         for (auto const& c : topology_.cpus())
@@ -292,8 +299,8 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
     options.before_allocation = [&](void* base, std::size_t bytes) {
         if (home >= 0) bind_to_node(base, bytes, home);
     };
-    auto const total = zeroipc::format::table_end(options.max_entries) + control_bytes(cell.workers()) + topology_xml_.size() +
-                       subject->bytes(cell) + 4 * zeroipc::format::structure_alignment;
+    auto const total = zeroipc::format::table_end(options.max_entries) + control_bytes(cell.workers()) +
+                       topology_xml_.size() + subject->bytes(cell) + 4 * zeroipc::format::structure_alignment;
     auto memory = Memory::create(name.text(), total, options);
     auto const xml = memory.add("topology", topology_xml_.size(), [&](std::byte* at) {
         std::memcpy(at, topology_xml_.data(), topology_xml_.size());
@@ -338,7 +345,8 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
             if (report.failed == 1) result.error += ": " + std::string(report.error.view());
         }
         if (pool.empty() || !result.error.empty()) break;
-        auto const left = std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - std::chrono::steady_clock::now());
+        auto const left =
+            std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - std::chrono::steady_clock::now());
         if (left.count() <= 0) {
             result.error = "no end after " + std::to_string(std::chrono::duration<double>(limit).count()) +
                            " s; the watchdog ended ";
@@ -414,7 +422,8 @@ void Coordinator::judge(Cell const& cell, RunResult& result) const {
     bool const apart_before = result.probe_before_ns >= options_.separate_cores_ns;
     bool const apart_after = result.probe_after_ns >= options_.separate_cores_ns;
     if (probed) {
-        // A real processor's topology can be believed; a virtual one's cores are wherever the host has put them.
+        // A real processor's topology can be believed; a virtual one's cores are wherever the host has put
+        // them.
         auto const core_of = [&](int cpu) {
             for (auto const& c : topology_.cpus())
                 if (c.os_index == cpu) return c.core;
@@ -445,8 +454,10 @@ void Coordinator::judge(Cell const& cell, RunResult& result) const {
     fail(result.sent != result.received,
          std::to_string(result.sent) + " sent and " + std::to_string(result.received) + " received");
     fail(!result.sums_equal, "the sums of what was sent and received differ");
-    fail(result.order_violations != 0, std::to_string(result.order_violations) + " items out of their producer's order");
-    fail(result.corrupt_items != 0, std::to_string(result.corrupt_items) + " items were not what their producer wrote");
+    fail(result.order_violations != 0,
+         std::to_string(result.order_violations) + " items out of their producer's order");
+    fail(result.corrupt_items != 0,
+         std::to_string(result.corrupt_items) + " items were not what their producer wrote");
     fail(result.operations == 0, "no operation succeeded in the window");
 }
 

@@ -74,43 +74,53 @@ std::string check_positive(std::string const& text) {
 void describe(CLI::App& app, Arguments& a) {
     app.description(
         "Measures shared-memory structures between pinned processes.\n\n"
-        "Every cell runs in fresh worker processes that map the segment themselves, are pinned to CPUs (the pin is read\n"
-        "back), meet at a barrier and work through a timed window; what they sent and received is checked. The bounds\n"
+        "Every cell runs in fresh worker processes that map the segment themselves, are pinned to CPUs (the "
+        "pin is read\n"
+        "back), meet at a barrier and work through a timed window; what they sent and received is checked. "
+        "The bounds\n"
         "(cache line, fetch-add, pipe) run beside every sweep.");
     app.footer(
         "Examples:\n"
-        "  zeroipc-bench                                        the default queue, one producer and one consumer\n"
+        "  zeroipc-bench                                        the default queue, one producer and one "
+        "consumer\n"
         "  zeroipc-bench --variant 'queue/*/acq_rel/*' --producers 1,2 --consumers 1,2 --rounds 20\n"
         "  zeroipc-bench --suite quick --out results/here       a suite, with records\n"
         "  zeroipc-bench --suite smoke --benchmark_filter=mutex --benchmark_format=json\n\n"
-        "All flags of Google Benchmark work (--benchmark_help lists them). --benchmark_repetitions is --rounds.\n"
+        "All flags of Google Benchmark work (--benchmark_help lists them). --benchmark_repetitions is "
+        "--rounds.\n"
         "Exit status: 0, 1 a run failed, 2 wrong usage, 130 interrupted.");
     auto* const suite = app.add_option("--suite", a.suite, "Name of a suite (smoke, quick), or a TOML file");
     auto const list_option = [&](auto* option) {
         option->delimiter(',')->take_all()->excludes(suite);
         return option;
     };
-    list_option(app.add_option("--variant", a.variants, "Names or patterns of variants (* and ?); default: the default one"));
+    list_option(app.add_option("--variant", a.variants,
+                               "Names or patterns of variants (* and ?); default: the default one"));
     list_option(app.add_option("--mode", a.modes, "throughput, pingpong; default: both"));
     list_option(app.add_option("--producers", a.producers, "Numbers of producers; default 1"));
     list_option(app.add_option("--consumers", a.consumers, "Numbers of consumers; default 1"));
     list_option(app.add_option("--payload", a.payloads, "Item sizes in bytes; default 8"));
-    list_option(app.add_option("--capacity", a.capacities, "Capacities in items, powers of two; default 1024"))
+    list_option(
+        app.add_option("--capacity", a.capacities, "Capacities in items, powers of two; default 1024"))
         ->check(check_whole_number);
     list_option(app.add_option("--window", a.windows_ms, "Timed windows in ms; default 100"));
-    app.add_option("--rounds", a.rounds, "Runs of each cell, in randomised rounds; default 10, or the suite's")
+    app.add_option("--rounds", a.rounds,
+                   "Runs of each cell, in randomised rounds; default 10, or the suite's")
         ->check(check_positive);
     app.add_option("--seed", a.seed, "Seed of the rounds' orders; default: drawn, and stored in each record")
         ->check(check_whole_number)
         ->each([&a](std::string const&) { a.seed_given = true; });
     app.add_option("--placement", a.placement, "Where workers go: spread, scatter, explicit");
-    app.add_option("--cpus", a.cpus, "CPUs of the workers, producers first, for --placement explicit")->delimiter(',');
-    app.add_option("--watchdog", a.watchdog_s, "Seconds after which a run is ended as hanging; default 20 and ten windows")
+    app.add_option("--cpus", a.cpus, "CPUs of the workers, producers first, for --placement explicit")
+        ->delimiter(',');
+    app.add_option("--watchdog", a.watchdog_s,
+                   "Seconds after which a run is ended as hanging; default 20 and ten windows")
         ->check(check_positive);
     app.add_option("--separate-cores-ns", a.separate_cores_ns,
                    "Cache-line round trip from which on virtual CPUs count as separate cores; default 150")
         ->check(check_positive);
-    app.add_option("--out", a.out, "Folder for records.jsonl, environment.json, topology.xml and benchmark.json");
+    app.add_option("--out", a.out,
+                   "Folder for records.jsonl, environment.json, topology.xml and benchmark.json");
     app.add_flag("--list", a.list, "List the variants and bounds");
     app.add_flag("--json", a.json, "With --list: as JSON");
     app.add_flag("--machine", a.machine, "Print this machine's identifier");
@@ -135,7 +145,8 @@ int list_variants(bool as_json) {
     for (auto const& v : all) width = std::max(width, v.name.size());
     for (auto const& v : all)
         std::printf("%-*s  %-9s  %-11s  %s%s\n", static_cast<int>(width), v.name.c_str(), v.progress.c_str(),
-                    v.kill_safe ? "kill-safe" : "kill-unsafe", v.source.c_str(), v.is_default ? " (default)" : "");
+                    v.kill_safe ? "kill-safe" : "kill-unsafe", v.source.c_str(),
+                    v.is_default ? " (default)" : "");
     for (auto const* bound : {bound_cacheline, bound_fetch_add, bound_pipe}) std::printf("%s\n", bound);
     return 0;
 }
@@ -187,14 +198,16 @@ void refuse_unknown(std::vector<std::string> const& rest) {
             throw PlanError("unknown argument '" + argument + "'; --help shows all");
 }
 
-/// The arguments that are Google Benchmark's, our defaults in front so that the user's win. Says which have no meaning.
+/// The arguments that are Google Benchmark's, our defaults in front so that the user's win. Says which have
+/// no meaning.
 std::vector<std::string> benchmark_arguments(std::vector<std::string> const& rest, std::uint32_t rounds,
                                              std::string const& out) {
     static constexpr std::array<std::array<char const*, 2>, 4> meaningless{{
         {"--benchmark_min_time", "a cell's length is its window (--window)"},
         {"--benchmark_min_warmup_time", "workers prefault and probe before the window"},
         {"--benchmark_perf_counters", "it would count the coordinator, not the workers"},
-        {"--benchmark_enable_random_interleaving", "rounds are always interleaved, in an order drawn from --seed"},
+        {"--benchmark_enable_random_interleaving",
+         "rounds are always interleaved, in an order drawn from --seed"},
     }};
     std::vector<std::string> arguments{"zeroipc-bench", "--benchmark_repetitions=" + std::to_string(rounds)};
     if (!out.empty()) {
@@ -206,7 +219,9 @@ std::vector<std::string> benchmark_arguments(std::vector<std::string> const& res
         bool without_meaning = false;
         for (auto const& [name, why] : meaningless)
             if (flag == name) {
-                std::fprintf(stderr, "zeroipc-bench: %s has no meaning for process cells and is ignored: %s\n", name, why);
+                std::fprintf(stderr,
+                             "zeroipc-bench: %s has no meaning for process cells and is ignored: %s\n", name,
+                             why);
                 without_meaning = true;
             }
         if (!without_meaning) arguments.push_back(argument == "--benchmark_help" ? "--help" : argument);
@@ -215,7 +230,8 @@ std::vector<std::string> benchmark_arguments(std::vector<std::string> const& res
 }
 
 /// Value of a flag of Google Benchmark: the last one counts, and without one the environment.
-std::optional<std::string> last_value(std::vector<std::string> const& arguments, std::string const& flag, char const* variable) {
+std::optional<std::string> last_value(std::vector<std::string> const& arguments, std::string const& flag,
+                                      char const* variable) {
     for (auto at = arguments.rbegin(); at != arguments.rend(); ++at) {
         if (*at == flag) return "";
         if (at->starts_with(flag + "=")) return at->substr(flag.size() + 1);
@@ -227,10 +243,12 @@ std::optional<std::string> last_value(std::vector<std::string> const& arguments,
 bool only_lists(std::vector<std::string> const& arguments) {
     auto const value = last_value(arguments, "--benchmark_list_tests", "BENCHMARK_LIST_TESTS");
     static constexpr std::array no{"0", "f", "n", "false", "no", "off"};
-    return value && std::none_of(no.begin(), no.end(), [&](char const* word) { return ::strcasecmp(value->c_str(), word) == 0; });
+    return value && std::none_of(no.begin(), no.end(),
+                                 [&](char const* word) { return ::strcasecmp(value->c_str(), word) == 0; });
 }
 
-/// Google Benchmark writes the host's name and the program's path into its file; records of ours do not name them.
+/// Google Benchmark writes the host's name and the program's path into its file; records of ours do not name
+/// them.
 void anonymise(fs::path const& file) {
     std::ifstream in(file);
     auto document = nlohmann::ordered_json::parse(in, nullptr, false);
@@ -286,7 +304,8 @@ int run(int argc, char** argv) {
             throw PlanError("the folder " + a.out + " has records already; name another");
         session_options.out = a.out;
     }
-    session_options.benchmark_file = !last_value(arguments, "--benchmark_out", "BENCHMARK_OUT").value_or("").empty();
+    session_options.benchmark_file =
+        !last_value(arguments, "--benchmark_out", "BENCHMARK_OUT").value_or("").empty();
     Session session(topology, coordinator, std::move(cells), session_options);
     session.register_benchmarks();
 

@@ -4,12 +4,12 @@
 #include <zeroipc/error.hpp>
 #include <zeroipc/variants/catalogue.hpp>
 
+#include <toml++/toml.h>
 #include <algorithm>
 #include <numeric>
 #include <random>
 #include <set>
 #include <sstream>
-#include <toml++/toml.h>
 
 #include "zeroipc/bench/subject.hpp"
 
@@ -19,7 +19,8 @@ char const* to_string(Mode mode) { return mode == Mode::pingpong ? "pingpong" : 
 
 std::string Cell::key() const {
     std::ostringstream text;
-    text << to_string(mode) << '/' << variant << '/' << producers << 'P' << consumers << "C/" << payload_bytes << 'B';
+    text << to_string(mode) << '/' << variant << '/' << producers << 'P' << consumers << "C/" << payload_bytes
+         << 'B';
     if (!is_bound()) text << "/cap" << capacity;
     text << '/' << window_ns / 1'000'000;
     if (auto fraction = std::to_string(1'000'000 + window_ns % 1'000'000).substr(1); fraction != "000000")
@@ -70,11 +71,13 @@ std::vector<T> read_list(toml::node const& node, std::filesystem::path const& fi
     std::vector<T> values;
     auto const take = [&](toml::node const& one) {
         auto const value = one.value_exact<Stored>();
-        if (!value) throw PlanError(where(file, one.source()) + "'" + std::string(key) + "' has a value of the wrong type");
+        if (!value)
+            throw PlanError(where(file, one.source()) + "'" + std::string(key) +
+                            "' has a value of the wrong type");
         if constexpr (std::is_integral_v<Stored>) {
             if (*value < 1 || static_cast<std::uint64_t>(*value) > std::numeric_limits<T>::max())
-                throw PlanError(where(file, one.source()) + "'" + std::string(key) + "' is " + std::to_string(*value) +
-                                "; use a positive whole number");
+                throw PlanError(where(file, one.source()) + "'" + std::string(key) + "' is " +
+                                std::to_string(*value) + "; use a positive whole number");
             values.push_back(static_cast<T>(*value));
         } else {
             values.push_back(*value);
@@ -88,6 +91,8 @@ std::vector<T> read_list(toml::node const& node, std::filesystem::path const& fi
     return values;
 }
 
+constexpr std::uint64_t most_window_ms = 3'600'000;
+
 Sweep read_sweep(toml::table const& table, std::filesystem::path const& file) {
     Sweep sweep;
     for (auto const& [key, node] : table) {
@@ -96,7 +101,8 @@ Sweep read_sweep(toml::table const& table, std::filesystem::path const& file) {
             sweep.modes.clear();
             for (auto const& mode : read_list<std::string, std::string>(node, file, name)) {
                 if (mode != "throughput" && mode != "pingpong")
-                    throw PlanError(where(file, node.source()) + "mode '" + mode + "'; use throughput or pingpong");
+                    throw PlanError(where(file, node.source()) + "mode '" + mode +
+                                    "'; use throughput or pingpong");
                 sweep.modes.push_back(mode == "pingpong" ? Mode::pingpong : Mode::throughput);
             }
         } else if (name == "variants") {
@@ -111,10 +117,16 @@ Sweep read_sweep(toml::table const& table, std::filesystem::path const& file) {
             sweep.capacities = read_list<std::uint64_t, std::int64_t>(node, file, name);
         } else if (name == "window_ms") {
             sweep.windows_ns = read_list<std::uint64_t, std::int64_t>(node, file, name);
-            for (auto& window : sweep.windows_ns) window *= 1'000'000;
+            for (auto& window : sweep.windows_ns) {
+                if (window > most_window_ms)
+                    throw PlanError(where(file, node.source()) + "'window_ms' is " + std::to_string(window) +
+                                    "; use 1 to " + std::to_string(most_window_ms));
+                window *= 1'000'000;
+            }
         } else {
-            throw PlanError(where(file, key.source()) + "unknown key '" + std::string(name) +
-                            "'; a sweep has mode, variants, producers, consumers, payload_bytes, capacity, window_ms");
+            throw PlanError(
+                where(file, key.source()) + "unknown key '" + std::string(name) +
+                "'; a sweep has mode, variants, producers, consumers, payload_bytes, capacity, window_ms");
         }
     }
     if (sweep.variants.empty()) throw PlanError(where(file, table.source()) + "a sweep without 'variants'");
@@ -124,11 +136,14 @@ Sweep read_sweep(toml::table const& table, std::filesystem::path const& file) {
 void check_cell(Cell const& cell) {
     auto const sizes = payload_sizes();
     if (std::find(sizes.begin(), sizes.end(), cell.payload_bytes) == sizes.end())
-        throw PlanError("payload of " + std::to_string(cell.payload_bytes) + " bytes; variants are compiled for " +
-                        join(sizes));
-    if (cell.producers == 0 || cell.consumers == 0 || cell.workers() > most_workers)
+        throw PlanError("payload of " + std::to_string(cell.payload_bytes) +
+                        " bytes; variants are compiled for " + join(sizes));
+    // Each by itself too: their sum may not fit.
+    if (cell.producers == 0 || cell.consumers == 0 || cell.producers > most_workers ||
+        cell.consumers > most_workers || cell.workers() > most_workers)
         throw PlanError(std::to_string(cell.producers) + " producers and " + std::to_string(cell.consumers) +
-                        " consumers; use at least one each and at most " + std::to_string(most_workers) + " together");
+                        " consumers; use at least one each and at most " + std::to_string(most_workers) +
+                        " together");
     if (cell.window_ns < 1'000'000) throw PlanError("a window below 1 ms");
     try {
         find_subject(cell.variant, cell.payload_bytes)->bytes(cell);
@@ -151,11 +166,14 @@ Suite read_suite(std::filesystem::path const& file) {
     for (auto const& [key, node] : document) {
         auto const name = key.str();
         if (name == "rounds") {
+            if (node.is_array())
+                throw PlanError(where(file, node.source()) + "'rounds' is one number, not a list");
             suite.rounds = read_list<std::uint32_t, std::int64_t>(node, file, name).front();
         } else if (name == "about") {
             read_list<std::string, std::string>(node, file, name);
         } else if (name == "sweep" && node.is_array_of_tables()) {
-            for (auto const& table : *node.as_array()) suite.sweeps.push_back(read_sweep(*table.as_table(), file));
+            for (auto const& table : *node.as_array())
+                suite.sweeps.push_back(read_sweep(*table.as_table(), file));
         } else {
             throw PlanError(where(file, key.source()) + "unknown key '" + std::string(name) +
                             "'; a suite has about, rounds and [[sweep]]");
@@ -171,7 +189,8 @@ std::vector<std::string> nearest_names(std::string_view name, std::size_t most) 
     auto const rank = [&](std::string const& candidate) {
         return candidate.find(name) != std::string::npos ? 0 : 1 + distance(name, candidate);
     };
-    std::stable_sort(names.begin(), names.end(), [&](auto const& a, auto const& b) { return rank(a) < rank(b); });
+    std::stable_sort(names.begin(), names.end(),
+                     [&](auto const& a, auto const& b) { return rank(a) < rank(b); });
     names.resize(std::min(names.size(), most));
     return names;
 }
@@ -233,7 +252,8 @@ std::vector<Cell> expand(Suite const& suite) {
                             for (auto const& name : names) {
                                 auto one = cell;
                                 one.variant = name;
-                                // A bound has its own modes; where it stands beside the sweep anyway, naming it adds nothing.
+                                // A bound has its own modes; where it stands beside the sweep anyway, naming
+                                // it adds nothing.
                                 if (one.is_bound() && name != bound_pipe) continue;
                                 if (one.is_bound()) {
                                     add(one);
@@ -250,14 +270,15 @@ std::vector<Cell> expand(Suite const& suite) {
     return cells;
 }
 
-std::vector<std::vector<std::size_t>> draw_rounds(std::size_t cells, std::uint32_t rounds, std::uint64_t seed) {
+std::vector<std::vector<std::size_t>> draw_rounds(std::size_t cells, std::uint32_t rounds,
+                                                  std::uint64_t seed) {
     std::mt19937_64 random(seed);
     std::vector<std::vector<std::size_t>> orders;
     for (std::uint32_t round = 0; round < rounds; ++round) {
         std::vector<std::size_t> order(cells);
         std::iota(order.begin(), order.end(), std::size_t{0});
-        // Fisher-Yates by hand: std::shuffle and std::uniform_int_distribution differ between standard libraries, and the
-        // stored seed must give the same order everywhere.
+        // Fisher-Yates by hand: std::shuffle and std::uniform_int_distribution differ between standard
+        // libraries, and the stored seed must give the same order everywhere.
         for (std::size_t i = cells; i > 1; --i) std::swap(order[i - 1], order[random() % i]);
         orders.push_back(std::move(order));
     }

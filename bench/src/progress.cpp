@@ -49,17 +49,20 @@ std::string Progress::left() const {
     if (done_ == 0) return "time left unknown";
     if (done_ == total_) return "finished";
     std::chrono::duration<double> const taken = std::chrono::steady_clock::now() - start_;
-    return "about " + format_duration(taken / static_cast<double>(done_) * static_cast<double>(total_ - done_)) + " left";
+    return "about " +
+           format_duration(taken / static_cast<double>(done_) * static_cast<double>(total_ - done_)) +
+           " left";
 }
 
 void Progress::draw() const {
     if (!terminal_) return;
     winsize size{};
-    std::size_t const columns = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+    std::size_t const columns =
+        ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
     constexpr std::size_t width = 24;
     auto const full = total_ == 0 ? width : width * done_ / total_;
-    auto line = "[" + std::string(full, '#') + std::string(width - full, '.') + "] " + std::to_string(done_) + "/" +
-                std::to_string(total_) + ", " + left() + "  " + what_;
+    auto line = "[" + std::string(full, '#') + std::string(width - full, '.') + "] " + std::to_string(done_) +
+                "/" + std::to_string(total_) + ", " + left() + "  " + what_;
     if (line.size() >= columns) line.resize(columns - 1);
     std::fprintf(stderr, "\r\033[K%s", line.c_str());
     std::fflush(stderr);

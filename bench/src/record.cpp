@@ -19,7 +19,8 @@ json positive(double value) { return value > 0 ? number(value) : json(nullptr); 
 
 bool is_default(std::string const& variant) {
     auto const& all = variants::list();
-    return std::any_of(all.begin(), all.end(), [&](auto const& info) { return info.name == variant && info.is_default; });
+    return std::any_of(all.begin(), all.end(),
+                       [&](auto const& info) { return info.name == variant && info.is_default; });
 }
 
 json placement_of(RunResult const& result) {
@@ -39,7 +40,11 @@ json placement_of(RunResult const& result) {
 }
 
 json memory_of(RunResult const& result) {
-    json memory{{"nodes", "unknown"}, {"policy", "unknown"}, {"node_asked", nullptr}, {"pages_checked", nullptr}, {"pages_on_node", nullptr}};
+    json memory{{"nodes", "unknown"},
+                {"policy", "unknown"},
+                {"node_asked", nullptr},
+                {"pages_checked", nullptr},
+                {"pages_on_node", nullptr}};
     if (result.workers.empty()) return memory;
     auto const& report = result.workers.front().report;
     if (report.memory_nodes > 0) {
@@ -84,7 +89,8 @@ json worker_of(WorkerResult const& worker, RunResult const& result) {
     auto const& report = worker.report;
     // Relative to the intended start; a stamp may lie before it.
     auto const relative = [&](std::uint64_t ticks) {
-        return static_cast<double>(static_cast<std::int64_t>(ticks - result.start_at)) / result.clock.ticks_per_ns;
+        return static_cast<double>(static_cast<std::int64_t>(ticks - result.start_at)) /
+               result.clock.ticks_per_ns;
     };
     json object{{"role", worker.role},
                 {"index", worker.index},
@@ -116,39 +122,41 @@ json to_record(Cell const& cell, RunResult const& result, RunPlace const& place)
     if (result.ok)
         for (auto const& worker : result.workers) workers.push_back(worker_of(worker, result));
     bool const judged = result.sent != 0 || result.received != 0;
-    json record{{"schema", "zeroipc-record/1"},
-                {"run", place.run},
-                {"cell", cell.key()},
-                {"mode", to_string(cell.mode)},
-                {"variant", cell.variant},
-                {"kind", cell.is_bound() ? "bound" : "variant"},
-                {"is_default", is_default(cell.variant)},
-                {"producers", cell.producers},
-                {"consumers", cell.consumers},
-                {"payload_bytes", cell.payload_bytes},
-                {"capacity", cell.is_bound() ? json(nullptr) : json(cell.capacity)},
-                {"window_ns", cell.window_ns},
-                {"round", place.round},
-                {"position", place.position},
-                {"seed", place.seed},
-                {"status", result.ok ? "ok" : "failed"},
-                {"error", result.ok ? json(nullptr) : json(result.error)},
-                {"flags", result.flags},
-                {"oversubscribed", result.placement.oversubscribed},
-                {"placement", placement_of(result)},
-                {"memory", memory_of(result)},
-                {"clock",
-                 {{"source", result.clock.name()},
-                  {"ticks_per_ns", result.clock.ticks_per_ns},
-                  {"floor_ns", result.clock.floor_ns}}},
-                {"start_skew_ns", result.start_skew_ns >= 0 ? number(result.start_skew_ns) : json(nullptr)},
-                {"probe_before_ns", positive(result.probe_before_ns)},
-                {"probe_after_ns", positive(result.probe_after_ns)},
-                {"separate_cores", result.separate_cores < 0 ? json(nullptr) : json(result.separate_cores == 1)},
-                {"throughput", result.ok && cell.mode == Mode::throughput ? throughput_of(cell, result) : json(nullptr)},
-                {"latency", result.ok && cell.mode == Mode::pingpong ? latency_of(result) : json(nullptr)},
-                {"workers", std::move(workers)},
-                {"verification", nullptr}};
+    json record{
+        {"schema", "zeroipc-record/1"},
+        {"run", place.run},
+        {"cell", cell.key()},
+        {"mode", to_string(cell.mode)},
+        {"variant", cell.variant},
+        {"kind", cell.is_bound() ? "bound" : "variant"},
+        {"is_default", is_default(cell.variant)},
+        {"producers", cell.producers},
+        {"consumers", cell.consumers},
+        {"payload_bytes", cell.payload_bytes},
+        {"capacity", cell.is_bound() ? json(nullptr) : json(cell.capacity)},
+        {"window_ns", cell.window_ns},
+        {"round", place.round},
+        {"position", place.position},
+        {"seed", place.seed},
+        {"status", result.ok ? "ok" : "failed"},
+        {"error", result.ok ? json(nullptr) : json(result.error)},
+        {"flags", result.flags},
+        {"oversubscribed", result.placement.oversubscribed},
+        {"placement", placement_of(result)},
+        {"memory", memory_of(result)},
+        {"clock",
+         {{"source", result.clock.name()},
+          {"ticks_per_ns", result.clock.ticks_per_ns},
+          {"floor_ns", result.clock.floor_ns}}},
+        {"start_skew_ns", result.start_skew_ns >= 0 ? number(result.start_skew_ns) : json(nullptr)},
+        {"probe_before_ns", positive(result.probe_before_ns)},
+        {"probe_after_ns", positive(result.probe_after_ns)},
+        {"separate_cores", result.separate_cores < 0 ? json(nullptr) : json(result.separate_cores == 1)},
+        {"throughput",
+         result.ok && cell.mode == Mode::throughput ? throughput_of(cell, result) : json(nullptr)},
+        {"latency", result.ok && cell.mode == Mode::pingpong ? latency_of(result) : json(nullptr)},
+        {"workers", std::move(workers)},
+        {"verification", nullptr}};
     if (judged)
         record["verification"] = {{"passed", result.ok},
                                   {"sent", result.sent},

@@ -39,7 +39,8 @@ std::string make_run_id() {
 
 }  // namespace
 
-Session::Session(Topology const& topology, Coordinator& coordinator, std::vector<Cell> cells, SessionOptions options)
+Session::Session(Topology const& topology, Coordinator& coordinator, std::vector<Cell> cells,
+                 SessionOptions options)
     : topology_(topology),
       coordinator_(coordinator),
       cells_(std::move(cells)),
@@ -52,7 +53,8 @@ Session::Session(Topology const& topology, Coordinator& coordinator, std::vector
 
 void Session::register_benchmarks() {
     for (std::size_t i = 0; i < cells_.size(); ++i)
-        benchmark::RegisterBenchmark(cells_[i].key().c_str(), [this, i](benchmark::State& state) { call(state, i); })
+        benchmark::RegisterBenchmark(cells_[i].key().c_str(),
+                                     [this, i](benchmark::State& state) { call(state, i); })
             ->UseManualTime()
             ->Iterations(1)
             ->Unit(benchmark::kNanosecond);
@@ -103,7 +105,8 @@ void Session::call(benchmark::State& state, std::size_t cell) {
         return std::any_of(results_[cell].begin(), results_[cell].end(),
                            [&](RunResult const& one) { return one.ok && value(one) > 0; });
     };
-    if (ever([](RunResult const& one) { return one.start_skew_ns; })) counters["start_skew_ns"] = result.start_skew_ns;
+    if (ever([](RunResult const& one) { return one.start_skew_ns; }))
+        counters["start_skew_ns"] = result.start_skew_ns;
     if (result.probe_before_ns > 0) counters["probe_before_ns"] = result.probe_before_ns;
     if (result.probe_after_ns > 0) counters["probe_after_ns"] = result.probe_after_ns;
     if (ever([](RunResult const& one) { return one.flags.size(); }))
@@ -119,7 +122,8 @@ int Session::run() {
     benchmark::RunSpecifiedBenchmarks(&nothing, options_.benchmark_file ? &no_file : nullptr);
     rounds_ = asked_.empty() ? 0 : *std::max_element(asked_.begin(), asked_.end());
     if (rounds_ == 0) {
-        std::fprintf(stderr, "zeroipc-bench: the filter leaves no cell; --benchmark_list_tests shows their names\n");
+        std::fprintf(stderr,
+                     "zeroipc-bench: the filter leaves no cell; --benchmark_list_tests shows their names\n");
         return 2;
     }
     measure();
@@ -134,7 +138,8 @@ int Session::run() {
         for (std::size_t i = 0; i < cells_.size(); ++i)
             for (std::size_t round = 0; round < results_[i].size(); ++round)
                 if (auto const& result = results_[i][round]; !result.ok)
-                    std::fprintf(stderr, "  %s, round %zu: %s\n", cells_[i].key().c_str(), round, result.error.c_str());
+                    std::fprintf(stderr, "  %s, round %zu: %s\n", cells_[i].key().c_str(), round,
+                                 result.error.c_str());
         return 1;
     }
     return 0;
@@ -151,16 +156,19 @@ void Session::measure() {
     for (auto const i : selected) {
         window += static_cast<double>(cells_[i].window_ns) * 1e-9;
         if (coordinator_.place(cells_[i]).oversubscribed)
-            oversubscribed.insert(std::to_string(cells_[i].producers) + "P" + std::to_string(cells_[i].consumers) + "C");
+            oversubscribed.insert(std::to_string(cells_[i].producers) + "P" +
+                                  std::to_string(cells_[i].consumers) + "C");
     }
     constexpr double start_up_s = 0.08;  // processes, pins, probes
     auto const estimate = (window + start_up_s * static_cast<double>(selected.size())) * rounds_;
-    std::fprintf(stderr, "%s: %zu cells in %u rounds, about %s; seed %llu\n", options_.suite.c_str(), selected.size(), rounds_,
-                 format_duration(std::chrono::duration<double>(estimate)).c_str(),
+    std::fprintf(stderr, "%s: %zu cells in %u rounds, about %s; seed %llu\n", options_.suite.c_str(),
+                 selected.size(), rounds_, format_duration(std::chrono::duration<double>(estimate)).c_str(),
                  static_cast<unsigned long long>(options_.seed));
     for (auto const& shape : oversubscribed)
-        std::fprintf(stderr, "%s is oversubscribed: more workers than the %zu CPUs; its cells run and are labelled so\n",
-                     shape.c_str(), topology_.cpus().size());
+        std::fprintf(
+            stderr,
+            "%s is oversubscribed: more workers than the %zu CPUs; its cells run and are labelled so\n",
+            shape.c_str(), topology_.cpus().size());
 
     std::optional<RecordWriter> records;
     if (options_.out) {
@@ -181,7 +189,9 @@ void Session::measure() {
                     ++failed_;
                     progress.say("failed: " + cells_[cell].key() + ": " + result.error);
                 }
-                if (records) records->append(to_record(cells_[cell], result, {run_id_, round, position, options_.seed}));
+                if (records)
+                    records->append(
+                        to_record(cells_[cell], result, {run_id_, round, position, options_.seed}));
                 results_[cell].push_back(std::move(result));
                 progress.end_step();
             }
@@ -197,11 +207,13 @@ void Session::write_environment(bool finished) const {
         for (auto const& cell : cells_) all.insert(cell.window_ns);
         return all;
     }();
-    object["suite"] = {{"name", options_.suite}, {"seed", options_.seed},  {"rounds", rounds_},
-                       {"cells", cells_.size()}, {"windows_ns", windows},  {"started", started_},
+    object["suite"] = {{"name", options_.suite}, {"seed", options_.seed},
+                       {"rounds", rounds_},      {"cells", cells_.size()},
+                       {"windows_ns", windows},  {"started", started_},
                        {"finished", finished},   {"interrupted", coordinator_.interrupted()}};
     auto const& clock = coordinator_.clock();
-    object["clock"] = {{"source", clock.name()}, {"ticks_per_ns", clock.ticks_per_ns}, {"floor_ns", clock.floor_ns}};
+    object["clock"] = {
+        {"source", clock.name()}, {"ticks_per_ns", clock.ticks_per_ns}, {"floor_ns", clock.floor_ns}};
     write_file(*options_.out / "environment.json", object.dump(2) + "\n");
 }
 

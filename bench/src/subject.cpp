@@ -148,12 +148,18 @@ std::optional<Subject> find_subject(std::string_view variant, std::uint32_t payl
     if (variant == bound_fetch_add) return subject_of<FetchAddBound>();
     if (variant == bound_cacheline) return subject_of<CachelineBound>();
     switch (payload_bytes) {
-        case 8: return find_for<8>(variant);
-        case 64: return find_for<64>(variant);
-        case 256: return find_for<256>(variant);
-        case 1024: return find_for<1024>(variant);
-        case 4096: return find_for<4096>(variant);
-        default: return std::nullopt;
+        case 8:
+            return find_for<8>(variant);
+        case 64:
+            return find_for<64>(variant);
+        case 256:
+            return find_for<256>(variant);
+        case 1024:
+            return find_for<1024>(variant);
+        case 4096:
+            return find_for<4096>(variant);
+        default:
+            return std::nullopt;
     }
 }
 

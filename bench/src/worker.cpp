@@ -22,7 +22,9 @@ namespace {
 
 /// Thrown when the coordinator or another worker gave the run up.
 struct Abandoned : std::exception {
-    [[nodiscard]] char const* what() const noexcept override { return "given up because another worker failed"; }
+    [[nodiscard]] char const* what() const noexcept override {
+        return "given up because another worker failed";
+    }
 };
 
 struct Usage {
@@ -43,13 +45,14 @@ public:
         : memory_(memory),
           control_(control),
           index_(index),
-          bench_{control, control.reports[index], index < control.producers ? index : index - control.producers,
-                 Clock(control.clock)} {}
+          bench_{control, control.reports[index],
+                 index < control.producers ? index : index - control.producers, Clock(control.clock)} {}
 
     void run() {
         pin();
         auto const subject = find_subject(control_.variant.view(), control_.payload_bytes);
-        if (!subject) throw std::logic_error("this program has no variant " + std::string(control_.variant.view()));
+        if (!subject)
+            throw std::logic_error("this program has no variant " + std::string(control_.variant.view()));
         if (control_.mode == Mode::pingpong && index_ == 0) reserve_samples();
         subject->work(bench_, memory_, *this, index_);
         barrier();
@@ -58,7 +61,8 @@ public:
     }
 
     void until_start() override {
-        bench_.report.prefault_by_touch = prefault(memory_.base(), memory_.bytes()) == Prefault::touch ? 1U : 0U;
+        bench_.report.prefault_by_touch =
+            prefault(memory_.base(), memory_.bytes()) == Prefault::touch ? 1U : 0U;
         auto const binding = read_back_pages(memory_.base(), memory_.bytes(), control_.memory_node);
         bench_.report.memory_nodes = binding.nodes;
         bench_.report.pages_checked = binding.pages_checked;
@@ -88,7 +92,8 @@ public:
 
 private:
     void pin() {
-        // The coordinator discovered the machine; doing it again in each worker would cost more than the window.
+        // The coordinator discovered the machine; doing it again in each worker would cost more than the
+        // window.
         auto const* const xml = reinterpret_cast<char const*>(memory_.base() + control_.topology_offset);
         auto const topology = Topology::from_xml_buffer(std::string(xml, control_.topology_bytes), true);
         auto const pinned = pin_this_process(topology, control_.cpus[index_]);
@@ -135,7 +140,8 @@ private:
         barrier([] {});
     }
 
-    /// Round trip over two cache lines between the first producer and the first consumer: the median of 20 groups.
+    /// Round trip over two cache lines between the first producer and the first consumer: the median of 20
+    /// groups.
     void probe(double& result) {
         result = -1.0;
         if (control_.probe_rounds == 0) return;
@@ -160,7 +166,8 @@ private:
                 }
             }
             if (group > 0)
-                means[group - 1] = control_.clock.to_ns(bench_.clock.ordered_ticks() - begin) / static_cast<double>(a_group);
+                means[group - 1] =
+                    control_.clock.to_ns(bench_.clock.ordered_ticks() - begin) / static_cast<double>(a_group);
         }
         probe_value_ = value;
         if (!initiator) return;

@@ -1,7 +1,8 @@
 #pragma once
 /// \file
-/// The seam under every shared access. The structures name no atomic operation of the language: they use an *atomics
-/// policy*, so that the same source runs on real atomics in production and on a model of them in tests.
+/// The seam under every shared access. The structures name no atomic operation of the language: they use an
+/// *atomics policy*, so that the same source runs on real atomics in production and on a model of them in
+/// tests.
 
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -43,8 +44,8 @@ struct native {
     static_assert(std::atomic<std::uint32_t>::is_always_lock_free && sizeof(std::atomic<std::uint32_t>) == 4,
                   "futex words are bare 32-bit values: see format/queue.md");
 
-    /// A thread fence. ThreadSanitizer knows none, so there it is a read-modify-write of one process-wide word, which
-    /// orders at least as much.
+    /// A thread fence. ThreadSanitizer knows none, so there it is a read-modify-write of one process-wide
+    /// word, which orders at least as much.
     static void fence(std::memory_order order) noexcept {
 #ifdef ZEROIPC_TSAN
         static std::atomic<unsigned> everyone{0};
@@ -55,8 +56,8 @@ struct native {
 #endif
     }
 
-    /// A seq_cst fence directly behind a successful read-modify-write of the same thread. On x86 a locked instruction is
-    /// a full fence already, so only the compiler is held; elsewhere it is a fence.
+    /// A seq_cst fence directly behind a successful read-modify-write of the same thread. On x86 a locked
+    /// instruction is a full fence already, so only the compiler is held; elsewhere it is a fence.
     static void fence_after_rmw() noexcept {
 #if (defined(__x86_64__) || defined(__i386__)) && !defined(ZEROIPC_TSAN)
         std::atomic_signal_fence(std::memory_order_seq_cst);
@@ -65,8 +66,9 @@ struct native {
 #endif
     }
 
-    /// Program order towards whoever examines this process's stores after its death. The kernel orders everything that
-    /// a process executed before its end is observed, so only the compiler must keep the order.
+    /// Program order towards whoever examines this process's stores after its death. The kernel orders
+    /// everything that a process executed before its end is observed, so only the compiler must keep the
+    /// order.
     static void order_for_undertaker() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
 
     /// Payload bytes: always in memory that the caller owns alone.
@@ -83,7 +85,8 @@ struct native {
     /// A hint that the line is about to be written: fetches it for this processor alone.
     static void prefetch_to_write(void const* address) noexcept {
 #if defined(__x86_64__)
-        // The compiler's own hint fetches a shared copy unless it may assume a newer processor. Older ones skip this.
+        // The compiler's own hint fetches a shared copy unless it may assume a newer processor. Older ones
+        // skip this.
         asm volatile("prefetchw %0" ::"m"(*static_cast<char const*>(address)));
 #else
         __builtin_prefetch(address, 1, 3);
@@ -91,7 +94,8 @@ struct native {
     }
 
     /// Sleeps until the word is woken, differs from `seen`, or the time is over. May wake for no reason.
-    static void futex_wait(word<std::uint32_t>& at, std::uint32_t seen, std::chrono::nanoseconds limit) noexcept {
+    static void futex_wait(word<std::uint32_t>& at, std::uint32_t seen,
+                           std::chrono::nanoseconds limit) noexcept {
         auto const seconds = std::chrono::duration_cast<std::chrono::seconds>(limit);
         std::timespec time{};
         time.tv_sec = static_cast<std::time_t>(seconds.count());

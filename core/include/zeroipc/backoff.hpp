@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// Backoff policies: what an operation does after it lost a race for a word. One object lives as long as one operation;
-/// `operator()` is called after each lost race. None of them touches shared memory.
+/// Backoff policies: what an operation does after it lost a race for a word. One object lives as long as one
+/// operation; `operator()` is called after each lost race. None of them touches shared memory.
 
 #include <sched.h>
 

@@ -2,10 +2,11 @@
 /// \file
 /// The exchange ring: the default algorithm of Queue. Bytes and argument: format/queue.md.
 ///
-/// A cell holds a *turn* and the number of the one payload buffer that it owns. A handle owns two buffers more, its
-/// spares. To push is to fill the own out-spare in private and to swap it into the cell by one compare-exchange, to pop is
-/// to swap the own in-spare for the filled buffer: that exchange is the operation's only commit. A process that dies
-/// leaves no claimed cell behind, because there is no such state; nobody ever waits for it.
+/// A cell holds a *turn* and the number of the one payload buffer that it owns. A handle owns two buffers
+/// more, its spares. To push is to fill the own out-spare in private and to swap it into the cell by one
+/// compare-exchange, to pop is to swap the own in-spare for the filled buffer: that exchange is the
+/// operation's only commit. A process that dies leaves no claimed cell behind, because there is no such
+/// state; nobody ever waits for it.
 
 #include <atomic>
 #include <bit>
@@ -23,17 +24,18 @@ namespace zeroipc {
 
 /// Numbers of the ordered accesses of the exchange ring, for ordering policies and for the comments.
 ///
-/// Edges: (Q1)-(Q2) a commit publishes the buffer's bytes to who reads the cell and then swaps it out. (Q3)-(Q4) an index
-/// carries "all below is done", and lags by a few positions. (Q5) re-reads behind the fence of a negative answer. (Q6)-(Q7) a handle slot's record.
+/// Edges: (Q1)-(Q2) a commit publishes the buffer's bytes to who reads the cell and then swaps it out.
+/// (Q3)-(Q4) an index carries "all below is done", and lags by a few positions. (Q5) re-reads behind the
+/// fence of a negative answer. (Q6)-(Q7) a handle slot's record.
 enum class exchange_access : int {
-    reads_cell = 1,          ///< (Q1) acquire; partner (Q2)
-    commits = 2,             ///< (Q2) acq_rel; partners (Q1), (Q2), (Q5)
-    reads_index = 3,         ///< (Q3) acquire; partner (Q4)
-    raises_index = 4,        ///< (Q4) acq_rel; partners (Q3), (Q4)
-    confirms_negative = 5,   ///< (Q5) acquire, behind the seq_cst fence; partners (Q2), (Q4)
-    reads_slot = 6,          ///< (Q6) acquire; partner (Q7)
-    settles_slot = 7,        ///< (Q7) release; partner (Q6)
-    examines_cell = 8,       ///< (Q8) acquire; recovery reads a cell; partner (Q2)
+    reads_cell = 1,         ///< (Q1) acquire; partner (Q2)
+    commits = 2,            ///< (Q2) acq_rel; partners (Q1), (Q2), (Q5), (Q8)
+    reads_index = 3,        ///< (Q3) acquire; partner (Q4)
+    raises_index = 4,       ///< (Q4) acq_rel; partners (Q3), (Q4), (Q5)
+    confirms_negative = 5,  ///< (Q5) acquire, behind the seq_cst fence; partners (Q2), (Q4)
+    reads_slot = 6,         ///< (Q6) acquire; partner (Q7)
+    settles_slot = 7,       ///< (Q7) release; partner (Q6)
+    examines_cell = 8,      ///< (Q8) acquire; recovery reads a cell; partner (Q2)
 };
 
 /// Where the parts of an exchange ring lie, in bytes from the structure's start.
@@ -45,7 +47,9 @@ struct exchange_geometry {
     std::uint64_t buffers = 0;  ///< first payload buffer
     std::uint64_t total = 0;    ///< bytes of the structure
 
-    [[nodiscard]] constexpr std::uint64_t buffer_count() const noexcept { return capacity + 2 * std::uint64_t{handle_slots}; }
+    [[nodiscard]] constexpr std::uint64_t buffer_count() const noexcept {
+        return capacity + 2 * std::uint64_t{handle_slots};
+    }
 };
 
 /// The ring on raw bytes. One object is one handle: it is used by one thread at a time.
@@ -76,8 +80,8 @@ public:
         return g;
     }
 
-    /// Attaches to a ring whose geometry was checked against its place. The handle slot must be owned (its lock held) and
-    /// settled (recover() said so).
+    /// Attaches to a ring whose geometry was checked against its place. The handle slot must be owned (its
+    /// lock held) and settled (recover() said so).
     exchange_ring(std::byte* base, exchange_geometry const& g, std::uint32_t slot)
         : head_(at<word>(base, layout::head_offset)),
           tail_(at<word>(base, layout::tail_offset)),
@@ -89,8 +93,8 @@ public:
           in_home_(shape_.first_spare(slot) + 1),
           out_(buffer_in(slot_->out.load(std::memory_order_relaxed), out_home_)),
           in_(buffer_in(slot_->in.load(std::memory_order_relaxed), in_home_)),
-          tail_seen_(tail_->load(std::memory_order_relaxed)),
-          head_seen_(head_->load(std::memory_order_relaxed)) {}
+          tail_seen_(ordering::template load<atomics, access::reads_index>(*tail_)),    // (Q3)
+          head_seen_(ordering::template load<atomics, access::reads_index>(*head_)) {}  // (Q3)
 
     /// The own out-spare: ItemBytes that only this handle touches until publish().
     [[nodiscard]] std::byte* out_buffer() const noexcept { return buffers_ + item_stride * out_; }
@@ -121,20 +125,28 @@ public:
         return true;
     }
 
-    /// Items in it at some moment during the call, 0 to capacity. Wait-free, O(index_step) without contention.
+    /// Items in it: exact if nothing is popped meanwhile, else not less than were there at the start of the
+    /// last try, and at most the capacity; 0 only if it was empty at one moment. Wait-free, O(index_step)
+    /// without contention.
     [[nodiscard]] std::uint64_t was_size() const noexcept {
-        // Head first: tail only grows, so the difference is not negative.
-        auto const head = first_not_done(*head_, 1);
-        auto const size = static_cast<std::int64_t>(first_not_done(*tail_, 0) - head);
+        auto head = first_not_done(*head_, 1);
+        std::int64_t size = 0;
+        for (int tries = 0; tries < 4; ++tries) {
+            size = static_cast<std::int64_t>(first_not_done(*tail_, 0) - head);
+            auto const again = first_not_done(*head_, 1);
+            if (again == head) break;  // head stood still: the size is of when tail was read
+            head = again;
+        }
         if (size < 0) return 0;
-        return static_cast<std::uint64_t>(size) < shape_.capacity ? static_cast<std::uint64_t>(size) : shape_.capacity;
+        return static_cast<std::uint64_t>(size) < shape_.capacity ? static_cast<std::uint64_t>(size)
+                                                                  : shape_.capacity;
     }
 
     [[nodiscard]] observer& observed() noexcept { return observer_; }
 
-    /// Takes over a slot whose lock the caller has just got: decides which buffers its last owner had. May be killed at
-    /// any step and run again; may run beside living handles and other recoveries. O(1), or O(capacity + slots) if the
-    /// owner died between record and settlement and its cell has moved on since.
+    /// Takes over a slot whose lock the caller has just got: decides which buffers its last owner had. May be
+    /// killed at any step and run again; may run beside living handles and other recoveries. O(1), or
+    /// O(capacity + slots) if the owner died between record and settlement and its cell has moved on since.
     /// \return false if that cannot be decided at present: let the lock go, and use another slot.
     static bool recover(std::byte* base, exchange_geometry const& g, std::uint32_t slot) {
         shape const s(g);
@@ -145,13 +157,14 @@ public:
                recover_role(base, g, s, slot, *record, record->in, home + 1, cells);
     }
 
-    /// Every buffer's owner, for tests and tools: how often each buffer is named by a cell or a settled slot. Only when no
-    /// operation is in flight.
+    /// Every buffer's owner, for tests and tools: how often each buffer is named by a cell or a settled slot.
+    /// Only when no operation is in flight.
     template <class Visit>
     static void visit_buffers(std::byte* base, exchange_geometry const& g, Visit&& visit) {
         shape const s(g);
         auto* const cells = at<word>(base, g.cells);
-        for (std::uint64_t i = 0; i < g.capacity; ++i) visit(s.buffer_of(cells[i].load(std::memory_order_acquire), i));
+        for (std::uint64_t i = 0; i < g.capacity; ++i)
+            visit(s.buffer_of(cells[i].load(std::memory_order_acquire), i));
         for (std::uint32_t i = 0; i < g.handle_slots; ++i) {
             auto* const record = at<slot_record>(base, g.slots + layout::line * std::uint64_t{i});
             visit(s.spare_in(record->out.load(std::memory_order_acquire), s.first_spare(i)));
@@ -160,8 +173,8 @@ public:
     }
 
 private:
-    /// A handle slot: what the handle owns, and what it is about to do. Only its owner writes it, so the owner's own
-    /// reads may be relaxed.
+    /// A handle slot: what the handle owns, and what it is about to do. Only its owner writes it, so the
+    /// owner's own reads may be relaxed.
     struct slot_record {
         word out;       ///< (spare xor its first number) << 1 | pending
         word in;        ///< the same for the other spare
@@ -184,9 +197,12 @@ private:
         unsigned lap_shift;
         unsigned turn_shift;  ///< bits of a buffer number
 
-        [[nodiscard]] std::uint64_t index(std::uint64_t position) const noexcept { return position & (capacity - 1); }
+        [[nodiscard]] std::uint64_t index(std::uint64_t position) const noexcept {
+            return position & (capacity - 1);
+        }
         /// The cell word that stands for this turn and buffer; relative, so that cell i with buffer i is 0.
-        [[nodiscard]] std::uint64_t pack(std::uint64_t turn, std::uint64_t buffer, std::uint64_t cell) const noexcept {
+        [[nodiscard]] std::uint64_t pack(std::uint64_t turn, std::uint64_t buffer,
+                                         std::uint64_t cell) const noexcept {
             return (turn << turn_shift) | (buffer ^ cell);
         }
         [[nodiscard]] std::uint64_t buffer_of(std::uint64_t value, std::uint64_t cell) const noexcept {
@@ -206,10 +222,11 @@ private:
     };
 
     static constexpr std::uint64_t pending = 1;
-    /// The indices are hints. Raising them at every position would cost a second contended exchange an operation; at every
-    /// eighth, who comes late walks over cells of one cache line instead.
+    /// The indices are hints. Raising them at every position would cost a second contended exchange an
+    /// operation; at every eighth, who comes late walks over cells of one cache line instead.
     static constexpr std::uint64_t index_step = 8;
-    /// More rounds than losing every race to honest peers takes; only a hostile one keeps an operation going that long.
+    /// More rounds than losing every race to honest peers takes; only a hostile one keeps an operation going
+    /// that long.
     static constexpr std::uint64_t patience = std::uint64_t{1} << 24;
 
     template <class U>
@@ -228,13 +245,14 @@ private:
     }
 
     /// Both operations are one: exchange the own spare for the buffer of the first cell that is not done.
-    /// \param index tail or head; \param seen a position below which all is done, in private memory; \param parity of the
-    /// turn that is waited for: even to push (empty), odd to pop (full).
+    /// \param index tail or head; \param seen a position below which all is done, in private memory; \param
+    /// parity of the turn that is waited for: even to push (empty), odd to pop (full).
     bool commit(word& index, std::uint64_t& seen, std::uint64_t parity, word& record, std::uint64_t& spare,
                 std::uint64_t home) {
         backoff wait;
         auto position = seen;
-        // The cell is wanted for writing: fetching it so from the start saves the second transfer of the exchange.
+        // The cell is wanted for writing: fetching it so from the start saves the second transfer of the
+        // exchange.
         atomics::prefetch_to_write(&cells_[shape_.index(position)]);
         for (std::uint64_t round = 0; round < patience; ++round) {
             auto const i = shape_.index(position);
@@ -277,11 +295,14 @@ private:
                 }
                 position = seen = next;
             } else {
-                // A hint of full or empty. It is the answer if the cell still says so behind a fence, and the index knows of
-                // nothing later: a handle that slept through half of the turns' period sees the sign reversed.
+                // A hint of full or empty. It is the answer if the cell still says so behind a fence, and the
+                // index knows of nothing later: a handle that slept through half of the turns' period sees
+                // the sign reversed.
                 ordering::template before_negative<atomics>();
-                auto const again = ordering::template load<atomics, access::confirms_negative>(cells_[i]);  // (Q5)
-                auto const shared = ordering::template load<atomics, access::confirms_negative>(index);     // (Q5)
+                auto const again =
+                    ordering::template load<atomics, access::confirms_negative>(cells_[i]);  // (Q5)
+                auto const shared =
+                    ordering::template load<atomics, access::confirms_negative>(index);  // (Q5)
                 if (static_cast<std::int64_t>(shared - position) > 0) {
                     position = seen = shared;
                 } else if (again == value) {
@@ -293,9 +314,9 @@ private:
         corrupt("no progress was possible for 16777216 rounds");
     }
 
-    /// Fetches, while the queue is empty, the buffer in which the next item will probably be: the producer's spare is what
-    /// it gained from the cell before, if no other producer came between. Cell and item then arrive at the same time instead
-    /// of one after the other. A wrong guess costs a fetch.
+    /// Fetches, while the queue is empty, the buffer in which the next item will probably be: the producer's
+    /// spare is what it gained from the cell before, if no other producer came between. Cell and item then
+    /// arrive at the same time instead of one after the other. A wrong guess costs a fetch.
     void foresee(std::uint64_t position, std::uint64_t empty_buffer) noexcept {
         if (position != watched_position_) {
             foreseen_ = position == watched_position_ + 1 ? watched_buffer_ : empty_buffer;
@@ -310,11 +331,13 @@ private:
         return position + ((static_cast<std::uint64_t>(ahead) - 1) / 2 << shape_.lap_shift) + 1;
     }
 
-    /// Walks from an index to where it would be if it were raised at every position. Gives up behind peers that go on as fast.
+    /// Walks from an index to where it would be if it were raised at every position. Gives up behind peers
+    /// that go on as fast.
     [[nodiscard]] std::uint64_t first_not_done(word const& index, std::uint64_t parity) const noexcept {
         auto position = ordering::template load<atomics, access::reads_index>(index);  // (Q3)
         for (std::uint64_t step = 0; step < shape_.capacity + 2 * index_step; ++step) {
-            auto const value = ordering::template load<atomics, access::reads_cell>(cells_[shape_.index(position)]);  // (Q1)
+            auto const value =
+                ordering::template load<atomics, access::reads_cell>(cells_[shape_.index(position)]);  // (Q1)
             auto const ahead = shape_.ahead(value, 2 * (position >> shape_.lap_shift) + parity);
             if (ahead <= 0) break;
             position = after(position, ahead);
@@ -329,13 +352,17 @@ private:
         atomics::order_for_undertaker();
     }
 
-    static std::uint64_t spare_word(std::uint64_t spare, std::uint64_t home) noexcept { return (spare ^ home) << 1; }
+    static std::uint64_t spare_word(std::uint64_t spare, std::uint64_t home) noexcept {
+        return (spare ^ home) << 1;
+    }
 
-    /// Raises a shared index to n, from whatever it is. Who commits or passes a multiple of index_step does this: an index
-    /// that a killed process left behind is right again after the next step, and walks stay short.
+    /// Raises a shared index to n, from whatever it is. Who commits or passes a multiple of index_step does
+    /// this: an index that a killed process left behind is right again after the next step, and walks stay
+    /// short.
     void raise(word& index, std::uint64_t n) noexcept {
         auto now = index.load(std::memory_order_relaxed);  // only the start of a compare-exchange
-        while (static_cast<std::int64_t>(n - now) > 0) {
+        // A hostile peer may lower it again and again; it is a hint, and not worth more than this.
+        for (std::uint64_t round = 0; round<patience&& static_cast<std::int64_t>(n - now)> 0; ++round) {
             if (now + index_step < n) observer_.help();
             if (ordering::template exchange_if<atomics, access::raises_index>(index, now, n)) return;  // (Q4)
         }
@@ -343,7 +370,8 @@ private:
 
     static bool recover_role(std::byte* base, exchange_geometry const& g, shape const& s, std::uint32_t slot,
                              slot_record& record, word& role, std::uint64_t home, word* cells) {
-        auto const owned = role.load(std::memory_order_relaxed);  // the slot is ours: its lock ordered us behind its owner
+        auto const owned =
+            role.load(std::memory_order_relaxed);  // the slot is ours: its lock ordered us behind its owner
         auto const spare = shape::spare_in(owned, home);
         if (spare >= s.buffers) return false;
         if ((owned & pending) == 0) return true;
@@ -358,7 +386,8 @@ private:
         if (ahead == 0)
             mine = spare;  // nobody committed there yet
         else if (ahead == 1)
-            mine = s.buffer_of(value, i) == spare ? gain : spare;  // it was the dead one if its spare stands there
+            mine = s.buffer_of(value, i) == spare ? gain
+                                                  : spare;  // it was the dead one if its spare stands there
         else if (ahead > 1)
             mine = orphan_of(base, g, s, slot, spare, gain, cells);
         if (!mine) return false;
@@ -366,11 +395,12 @@ private:
         return true;
     }
 
-    /// The dead owner's commit either failed, and its spare is nobody's, or succeeded, and what it gained is. Only
-    /// positive evidence counts: whichever of the two is seen in a cell or as a settled spare is in circulation. A pending
-    /// spare proves nothing: it may have been given away already.
+    /// The dead owner's commit either failed, and its spare is nobody's, or succeeded, and what it gained is.
+    /// Only positive evidence counts: whichever of the two is seen in a cell or as a settled spare is in
+    /// circulation. A pending spare proves nothing: it may have been given away already.
     static std::optional<std::uint64_t> orphan_of(std::byte* base, exchange_geometry const& g, shape const& s,
-                                                  std::uint32_t slot, std::uint64_t spare, std::uint64_t gain, word* cells) {
+                                                  std::uint32_t slot, std::uint64_t spare, std::uint64_t gain,
+                                                  word* cells) {
         bool spare_seen = false;
         bool gain_seen = false;
         auto const see = [&](std::uint64_t buffer) {
@@ -404,7 +434,8 @@ private:
     std::uint64_t in_;
     std::uint64_t tail_seen_;
     std::uint64_t head_seen_;
-    std::uint64_t watched_position_ = ~std::uint64_t{0};  // the last answer "empty": where, and the buffer seen there
+    std::uint64_t watched_position_ =
+        ~std::uint64_t{0};  // the last answer "empty": where, and the buffer seen there
     std::uint64_t watched_buffer_ = 0;
     std::uint64_t foreseen_ = 0;
     [[no_unique_address]] observer observer_;
@@ -417,8 +448,9 @@ struct exchange {
     using policy_kind = policy::algorithm_kind;
     static constexpr std::string_view name = "exchange";
     static constexpr std::uint32_t id = 1;
+    static constexpr std::uint64_t min_capacity = 1;
     static constexpr bool has_handles = true;
-    static constexpr bool can_sleep = true;      ///< blocking operations may use a futex
+    static constexpr bool can_sleep = true;  ///< blocking operations may use a futex
     static constexpr bool takes_ordering = true;
     static constexpr bool takes_backoff = true;
     static constexpr bool kill_safe = true;

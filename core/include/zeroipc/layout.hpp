@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// Layout policies: where a structure's words lie. A layout changes the shared bytes, so its number stands in the
-/// descriptor, and opening with another one is refused. See format/queue.md.
+/// Layout policies: where a structure's words lie. A layout changes the shared bytes, so its number stands in
+/// the descriptor, and opening with another one is refused. See format/queue.md.
 
 #include <cstddef>
 #include <cstdint>
@@ -24,8 +24,8 @@ struct compact {
     static constexpr std::size_t line = 64;               ///< distance of handle slots, in bytes
 };
 
-/// Head, tail, the futex words and the handle slots 128 bytes apart, because processors fetch lines in pairs. The
-/// header's own head and tail stay 0.
+/// Head, tail, the futex words and the handle slots 128 bytes apart, because processors fetch lines in pairs.
+/// The header's own head and tail stay 0.
 struct padded {
     using policy_kind = policy::layout_kind;
     static constexpr std::string_view name = "padded";

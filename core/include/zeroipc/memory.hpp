@@ -33,16 +33,18 @@ namespace zeroipc {
 
 /// How a segment is made.
 struct memory_options {
-    std::uint32_t max_entries = 64;             ///< structures that it can hold, 1 to 65535
-    mode_t mode = 0600;                         ///< permissions of the object, whatever the umask
-    std::chrono::milliseconds patience{10000};  ///< how long to wait for a process that is making the same segment
-    /// Called with address and length of the fresh mapping before any page of it exists: the place to bind memory to a
-    /// NUMA node. It must not touch the memory (SIGBUS). Pages are allocated directly afterwards.
+    std::uint32_t max_entries = 64;  ///< structures that it can hold, 1 to 65535
+    mode_t mode = 0600;              ///< permissions of the object, whatever the umask
+    std::chrono::milliseconds patience{
+        10000};  ///< how long to wait for a process that is making the same segment
+    /// Called with address and length of the fresh mapping before any page of it exists: the place to bind
+    /// memory to a NUMA node. It must not touch the memory (SIGBUS). Pages are allocated directly afterwards.
     std::function<void(void*, std::size_t)> before_allocation{};
 };
 
-/// A mapped segment. Move-only; thread-safe; may be opened several times in one process, each at its own address. Closing
-/// it unmaps; the segment itself lives until unlink(), and its memory until the last process that has it mapped goes.
+/// A mapped segment. Move-only; thread-safe; may be opened several times in one process, each at its own
+/// address. Closing it unmaps; the segment itself lives until unlink(), and its memory until the last process
+/// that has it mapped goes.
 ///
 /// After fork() the child's copy is unusable and says so (errc::forked).
 class Memory {
@@ -54,16 +56,19 @@ public:
     ~Memory() = default;
 
     /// Makes a segment. Its memory is reserved at once and reads as zeros.
-    /// \param name of the object, with or without the leading slash; \param bytes below 4 GiB, the table included.
-    /// \throws error: exists, invalid_name, invalid_argument, too_large, no_space, no_permission, busy. Whatever is
+    /// \param name of the object, with or without the leading slash; \param bytes below 4 GiB, the table
+    /// included. \throws error: exists, invalid_name, invalid_argument, too_large, no_space, no_permission,
+    /// busy. Whatever is
     ///         thrown, no object is left behind that was not there before.
     static Memory create(std::string_view name, std::uint64_t bytes, memory_options const& options = {}) {
         return make(name, bytes, options, false);
     }
 
     /// Opens a segment that is there. Waits for a creator at work.
-    /// \throws error: not_found, invalid_name, not_a_segment, version_mismatch, truncated, corrupt, no_permission, busy
-    static Memory open(std::string_view name, std::chrono::milliseconds patience = std::chrono::milliseconds(10000)) {
+    /// \throws error: not_found, invalid_name, not_a_segment, version_mismatch, truncated, corrupt,
+    /// no_permission, busy
+    static Memory open(std::string_view name,
+                       std::chrono::milliseconds patience = std::chrono::milliseconds(10000)) {
         auto const path = checked_path(name);
         for (;;) {
             auto fd = detail::segment_fd::open(path, O_RDWR, 0);
@@ -78,7 +83,8 @@ public:
 
     /// Opens the segment, or makes it if there is none. Of several processes at once, exactly one makes it.
     /// `bytes` and `options` do not matter if it exists.
-    static Memory open_or_create(std::string_view name, std::uint64_t bytes, memory_options const& options = {}) {
+    static Memory open_or_create(std::string_view name, std::uint64_t bytes,
+                                 memory_options const& options = {}) {
         return make(name, bytes, options, true);
     }
 
@@ -123,9 +129,9 @@ public:
         return table_.find(structure);
     }
 
-    /// Puts a structure of that many zeroed bytes into the segment: `initialise(address)` runs before any other process
-    /// can find it. A creator that dies inside leaves nothing but zeroing work for the next one.
-    /// \throws error: exists, invalid_name, segment_full, table_full, busy
+    /// Puts a structure of that many zeroed bytes into the segment: `initialise(address)` runs before any
+    /// other process can find it. A creator that dies inside leaves nothing but zeroing work for the next
+    /// one. \throws error: exists, invalid_name, segment_full, table_full, busy
     template <std::invocable<std::byte*> Initialise>
     table_entry add(std::string_view structure, std::uint64_t size, Initialise&& initialise) {
         state_->refuse_forked();
@@ -139,18 +145,21 @@ public:
         auto const now = table_.read_cursor();
         if (now.count == table_.max_entries())
             throw error(errc::table_full, "segment '" + name() + "' holds " + std::to_string(now.count) +
-                                              " structures and has no entry left for '" + std::string(structure) +
+                                              " structures and has no entry left for '" +
+                                              std::string(structure) +
                                               "'; make it with a larger max_entries");
         auto const offset = format::align_up(now.next, format::structure_alignment);
         if (offset > bytes() || size > bytes() - offset)
-            throw error(errc::segment_full,
-                        "structure '" + std::string(structure) + "' needs " + std::to_string(size) + " bytes, and segment '" +
-                            name() + "' of " + std::to_string(bytes()) + " has " +
-                            std::to_string(offset < bytes() ? bytes() - offset : 0) + " left; make it larger");
+            throw error(errc::segment_full, "structure '" + std::string(structure) + "' needs " +
+                                                std::to_string(size) + " bytes, and segment '" + name() +
+                                                "' of " + std::to_string(bytes()) + " has " +
+                                                std::to_string(offset < bytes() ? bytes() - offset : 0) +
+                                                " left; make it larger");
 
         auto* const draft = table_.raw(now.count);
         zero_draft(*draft, offset);
-        // The draft stands before the body is touched, so that whoever comes after a death in here knows what to zero.
+        // The draft stands before the body is touched, so that whoever comes after a death in here knows what
+        // to zero.
         std::memset(draft->name, 0, format::name_bytes);
         draft->offset = static_cast<std::uint32_t>(offset);
         draft->size = static_cast<std::uint32_t>(size);
@@ -189,10 +198,11 @@ private:
     void zero_draft(format::entry const& draft, std::uint64_t offset) const {
         if (draft.offset == 0 && draft.size == 0) return;
         if (draft.offset != offset || draft.size > bytes() - offset)
-            throw error(errc::corrupt, "segment '" + name() + "' has a draft entry at offset " +
-                                           std::to_string(draft.offset) + " of " + std::to_string(draft.size) +
-                                           " bytes where " + std::to_string(offset) +
-                                           " is the next free byte; the segment was overwritten: make it anew");
+            throw error(errc::corrupt,
+                        "segment '" + name() + "' has a draft entry at offset " +
+                            std::to_string(draft.offset) + " of " + std::to_string(draft.size) +
+                            " bytes where " + std::to_string(offset) +
+                            " is the next free byte; the segment was overwritten: make it anew");
         std::memset(state_->base() + offset, 0, draft.size);
     }
 
@@ -203,22 +213,26 @@ private:
         for (char const c : std::string_view(path).substr(1))
             bad = bad || c == '/' || static_cast<unsigned char>(c) <= 0x20 || c == 0x7f;
         if (bad)
-            throw error(errc::invalid_name, "segment name '" + std::string(name) +
-                                                "': use 1 to 254 characters without slashes, blanks or control characters");
+            throw error(errc::invalid_name,
+                        "segment name '" + std::string(name) +
+                            "': use 1 to 254 characters without slashes, blanks or control characters");
         return path;
     }
 
     enum class making { finished, unfinished, foreign };
 
-    /// What stands in an object. Only under the creation lock is `unfinished` a death rather than work in progress.
+    /// What stands in an object. Only under the creation lock is `unfinished` a death rather than work in
+    /// progress.
     static making state_of(int fd, std::uint64_t bytes) {
         if (bytes == 0) return making::unfinished;
         format::header header{};
-        if (::pread(fd, &header, sizeof header, 0) < static_cast<ssize_t>(sizeof header.magic)) return making::foreign;
+        if (::pread(fd, &header, sizeof header, 0) < static_cast<ssize_t>(sizeof header.magic))
+            return making::foreign;
         if (header.magic == format::magic) return making::finished;
         if (header.magic == format::unfinished) return making::unfinished;
         // A creator may die between giving the object its first 16 bytes and marking them.
-        bool const blank = header.magic == 0 && header.version_and_entries == 0 && header.count == 0 && header.next == 0;
+        bool const blank =
+            header.magic == 0 && header.version_and_entries == 0 && header.count == 0 && header.next == 0;
         return blank && bytes == format::header_bytes ? making::unfinished : making::foreign;
     }
 
@@ -231,44 +245,50 @@ private:
     }
 
     static std::byte* map(int fd, std::uint64_t bytes, std::string const& path) {
-        // A child must not have the mapping: two processes would act as one handle, and it would keep its parent's locks.
-        // Under the mutex, so that no fork falls in between.
+        // A child must not have the mapping: two processes would act as one handle, and it would keep its
+        // parent's locks. Under the mutex, so that no fork falls in between.
         std::lock_guard const guard(detail::fork_registry::instance().mutex);
         void* const base = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         if (base == MAP_FAILED)
-            detail::throw_errno(errno, "cannot map " + std::to_string(bytes) + " bytes of segment '" + path + "'");
+            detail::throw_errno(errno,
+                                "cannot map " + std::to_string(bytes) + " bytes of segment '" + path + "'");
         ::madvise(base, bytes, MADV_DONTFORK);
         return static_cast<std::byte*>(base);
     }
 
     /// \return nullopt if the name was removed between opening and locking: the caller starts again.
-    static std::optional<Memory> attach(detail::segment_fd fd, std::string const& path, std::chrono::milliseconds patience) {
+    static std::optional<Memory> attach(detail::segment_fd fd, std::string const& path,
+                                        std::chrono::milliseconds patience) {
         using detail::lock_mode;
         auto const what = "cannot open segment '" + path + "'";
         detail::lock_byte(fd.get(), detail::attached_byte, lock_mode::shared, patience, what);
         auto size = linked_size(fd.get(), path);
         if (!size) return std::nullopt;
         if (state_of(fd.get(), *size) != making::finished) {
-            // A creator is at work, or died at it; or another program's object. Size and header are read in two steps, so
-            // only under the creation lock do they belong together.
+            // A creator is at work, or died at it; or another program's object. Size and header are read in
+            // two steps, so only under the creation lock do they belong together.
             detail::lock_byte(fd.get(), detail::creation_byte, lock_mode::exclusive, patience, what);
             size = linked_size(fd.get(), path);
             auto const state = size ? state_of(fd.get(), *size) : making::unfinished;
             detail::try_lock_byte(fd.get(), detail::creation_byte, lock_mode::none);
             if (!size) return std::nullopt;
             if (state == making::unfinished)
-                throw error(errc::not_found, "segment '" + path + "' was never finished by its creator; create it anew");
+                throw error(errc::not_found,
+                            "segment '" + path + "' was never finished by its creator; create it anew");
         }
         // It may have been finished after its size was read; from then on it keeps its size.
         size = linked_size(fd.get(), path);
         if (!size) return std::nullopt;
         auto const max_entries = check_header(fd.get(), *size, path);
         auto* const base = map(fd.get(), *size, path);
+        // (T4) acquire: behind the magic stands the rest. Partner: (T3).
+        static_cast<void>(
+            reinterpret_cast<std::atomic<std::uint32_t>*>(base)->load(std::memory_order_acquire));
         return Memory(share(std::move(fd), base, *size, path), max_entries);
     }
 
-    static std::shared_ptr<detail::attachment> share(detail::segment_fd fd, std::byte* base, std::uint64_t bytes,
-                                                     std::string const& path) {
+    static std::shared_ptr<detail::attachment> share(detail::segment_fd fd, std::byte* base,
+                                                     std::uint64_t bytes, std::string const& path) {
         try {
             return std::make_shared<detail::attachment>(std::move(fd), base, bytes, path);
         } catch (...) {
@@ -282,59 +302,68 @@ private:
         format::header header{};
         auto const got = ::pread(fd, &header, sizeof header, 0);
         if (got < static_cast<ssize_t>(sizeof header.magic) || header.magic != format::magic)
-            throw error(errc::not_a_segment, "object '" + path + "' of " + std::to_string(bytes) +
-                                                 " bytes does not begin with 'ZIPC'; another program made it, use another "
-                                                 "name");
+            throw error(errc::not_a_segment,
+                        "object '" + path + "' of " + std::to_string(bytes) +
+                            " bytes does not begin with 'ZIPC'; another program made it, use another "
+                            "name");
         if (got != static_cast<ssize_t>(sizeof header))
             throw error(errc::truncated, "segment '" + path + "' has only " + std::to_string(bytes) +
                                              " bytes, less than its header; it was cut: make it anew");
         auto const version = header.version_and_entries & 0xffffU;
         if (version != format::version)
-            throw error(errc::version_mismatch, "segment '" + path + "' has format version " + std::to_string(version) +
-                                                    ", this library reads " + std::to_string(format::version));
+            throw error(errc::version_mismatch, "segment '" + path + "' has format version " +
+                                                    std::to_string(version) + ", this library reads " +
+                                                    std::to_string(format::version));
         if (bytes >= format::segment_limit)
             throw error(errc::too_large, "segment '" + path + "' has " + std::to_string(bytes) +
                                              " bytes; the format ends below 4 GiB");
         auto const max_entries = header.version_and_entries >> 16;
         auto const end = format::table_end(max_entries);
         if (bytes < end || bytes < header.next)
-            throw error(errc::truncated, "segment '" + path + "' has " + std::to_string(bytes) + " bytes, but its table ends at " +
-                                             std::to_string(end) + " and its structures at " + std::to_string(header.next) +
+            throw error(errc::truncated, "segment '" + path + "' has " + std::to_string(bytes) +
+                                             " bytes, but its table ends at " + std::to_string(end) +
+                                             " and its structures at " + std::to_string(header.next) +
                                              "; it was cut: make it anew");
         if (max_entries == 0 || header.count > max_entries || header.next < end)
-            throw error(errc::corrupt, "segment '" + path + "' says " + std::to_string(header.count) + " of " +
-                                           std::to_string(max_entries) + " entries, next free byte " +
-                                           std::to_string(header.next) + "; it was overwritten: make it anew");
+            throw error(errc::corrupt, "segment '" + path + "' says " + std::to_string(header.count) +
+                                           " of " + std::to_string(max_entries) +
+                                           " entries, next free byte " + std::to_string(header.next) +
+                                           "; it was overwritten: make it anew");
         return max_entries;
     }
 
     static void check_request(std::uint64_t bytes, memory_options const& options, std::string const& path) {
         if (options.max_entries == 0 || options.max_entries > format::max_entries_limit)
-            throw error(errc::invalid_argument, "max_entries " + std::to_string(options.max_entries) + " for segment '" + path +
-                                                    "': use 1 to 65535");
+            throw error(errc::invalid_argument, "max_entries " + std::to_string(options.max_entries) +
+                                                    " for segment '" + path + "': use 1 to 65535");
         if (bytes >= format::segment_limit)
             throw error(errc::too_large, "segment '" + path + "' of " + std::to_string(bytes) +
                                              " bytes; the format ends below 4294967296 (4 GiB)");
         if (bytes < format::table_end(options.max_entries))
-            throw error(errc::invalid_argument, "segment '" + path + "' of " + std::to_string(bytes) + " bytes cannot hold its table of " +
-                                                    std::to_string(options.max_entries) + " entries; give it at least " +
+            throw error(errc::invalid_argument, "segment '" + path + "' of " + std::to_string(bytes) +
+                                                    " bytes cannot hold its table of " +
+                                                    std::to_string(options.max_entries) +
+                                                    " entries; give it at least " +
                                                     std::to_string(format::table_end(options.max_entries)));
     }
 
     /// Not simply O_CREAT: where fs.protected_regular is set, that is refused for an object of another user.
-    static detail::segment_fd open_or_make(std::string const& path, mode_t mode) {
+    static detail::segment_fd open_or_make(std::string const& path, std::uint64_t bytes,
+                                           memory_options const& options) {
         auto fd = detail::segment_fd::open(path, O_RDWR, 0);
         if (fd.get() >= 0 || errno != ENOENT) return fd;
-        return detail::segment_fd::open(path, O_RDWR | O_CREAT | O_EXCL, mode);
+        check_request(bytes, options, path);
+        return detail::segment_fd::open(path, O_RDWR | O_CREAT | O_EXCL, options.mode);
     }
 
-    static Memory make(std::string_view name, std::uint64_t bytes, memory_options const& options, bool may_open) {
+    static Memory make(std::string_view name, std::uint64_t bytes, memory_options const& options,
+                       bool may_open) {
         using detail::lock_mode;
         auto const path = checked_path(name);
-        check_request(bytes, options, path);
+        if (!may_open) check_request(bytes, options, path);
         auto const what = "cannot create segment '" + path + "'";
         for (;;) {
-            auto fd = open_or_make(path, options.mode);
+            auto fd = open_or_make(path, bytes, options);
             if (fd.get() < 0 && errno == EEXIST) continue;  // made by somebody else just now
             if (fd.get() < 0) detail::throw_errno(errno, what);
             detail::lock_byte(fd.get(), detail::creation_byte, lock_mode::exclusive, options.patience, what);
@@ -342,18 +371,23 @@ private:
             if (!size) continue;
             switch (state_of(fd.get(), *size)) {
                 case making::foreign:
-                    throw error(errc::not_a_segment, "object '" + path + "' of " + std::to_string(*size) +
-                                                         " bytes exists and was not made by ZeroIPC; use another name");
+                    throw error(errc::not_a_segment,
+                                "object '" + path + "' of " + std::to_string(*size) +
+                                    " bytes exists and was not made by ZeroIPC; use another name");
                 case making::finished:
                     if (!may_open)
-                        throw error(errc::exists, "segment '" + path + "' exists; open it, or unlink it first");
+                        throw error(errc::exists,
+                                    "segment '" + path + "' exists; open it, or unlink it first");
                     detail::try_lock_byte(fd.get(), detail::creation_byte, lock_mode::none);
-                    if (auto memory = attach(std::move(fd), path, options.patience)) return std::move(*memory);
+                    if (auto memory = attach(std::move(fd), path, options.patience))
+                        return std::move(*memory);
                     continue;
-                case making::unfinished: break;
+                case making::unfinished:
+                    break;
             }
-            // Ours to make: fresh, or left by a creator that died. Every other process waits for byte 0, which the
-            // duplicate keeps until the name of a failed attempt is gone.
+            check_request(bytes, options, path);
+            // Ours to make: fresh, or left by a creator that died. Every other process waits for byte 0,
+            // which the duplicate keeps until the name of a failed attempt is gone.
             auto const keep_locked = fd.duplicate();
             try {
                 return finish(std::move(fd), path, bytes, options);
@@ -367,7 +401,8 @@ private:
     }
 
     /// Fills a fresh object under the creation lock, which goes when this returns.
-    static Memory finish(detail::segment_fd fd, std::string const& path, std::uint64_t bytes, memory_options const& options) {
+    static Memory finish(detail::segment_fd fd, std::string const& path, std::uint64_t bytes,
+                         memory_options const& options) {
         using detail::lock_mode;
         auto const what = "cannot create segment '" + path + "'";
         detail::lock_byte(fd.get(), detail::attached_byte, lock_mode::shared, options.patience, what);
@@ -382,34 +417,38 @@ private:
         auto* const base = map(raw_fd, bytes, path);
         auto state = share(std::move(fd), base, bytes, path);
         if (options.before_allocation) options.before_allocation(base, bytes);
-        // The pages first, beyond the end of the empty object; then its size, by way of a header that says "unfinished".
+        // The pages first, beyond the end of the empty object; then its size, by way of a header that says
+        // "unfinished".
         reserve(raw_fd, path, bytes);
         resize(format::header_bytes);
         std::uint32_t const mark = format::unfinished;
-        if (::pwrite(raw_fd, &mark, sizeof mark, 0) != static_cast<ssize_t>(sizeof mark)) detail::throw_errno(errno, what);
+        if (::pwrite(raw_fd, &mark, sizeof mark, 0) != static_cast<ssize_t>(sizeof mark))
+            detail::throw_errno(errno, what);
         resize(bytes);
 
         Memory memory(std::move(state), options.max_entries);
         auto* const header = reinterpret_cast<format::header*>(base);
         header->version_and_entries = format::version | (options.max_entries << 16);
         memory.table_.publish({0, static_cast<std::uint32_t>(format::table_end(options.max_entries))});
-        // (T3) release: whoever reads the magic reads the rest. Partner: the system call that reads the header, behind
-        // the creation lock or this store.
-        reinterpret_cast<std::atomic<std::uint32_t>*>(&header->magic)->store(format::magic, std::memory_order_release);
+        // (T3) release: whoever reads the magic reads the rest. Partner: (T4).
+        reinterpret_cast<std::atomic<std::uint32_t>*>(&header->magic)
+            ->store(format::magic, std::memory_order_release);
         detail::try_lock_byte(raw_fd, detail::creation_byte, lock_mode::none);
         return memory;
     }
 
-    /// Allocates all pages, without a change of the object's size. In parts: a signal undoes what it interrupts, and one
-    /// that comes often would undo a large reservation for ever.
+    /// Allocates all pages, without a change of the object's size. In parts: a signal undoes what it
+    /// interrupts, and one that comes often would undo a large reservation for ever.
     static void reserve(int fd, std::string const& path, std::uint64_t bytes) {
         constexpr std::uint64_t part = std::uint64_t{4} << 20;
         for (std::uint64_t from = 0; from < bytes;) {
             auto const length = std::min(part, bytes - from);
-            if (::fallocate(fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(from), static_cast<off_t>(length)) == 0)
+            if (::fallocate(fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(from), static_cast<off_t>(length)) ==
+                0)
                 from += length;
             else if (errno != EINTR)
-                detail::throw_errno(errno, "cannot reserve " + std::to_string(bytes) + " bytes for segment '" + path + "'");
+                detail::throw_errno(
+                    errno, "cannot reserve " + std::to_string(bytes) + " bytes for segment '" + path + "'");
         }
     }
 
@@ -420,8 +459,9 @@ private:
         auto const free = std::uint64_t{room.f_bavail} * room.f_frsize;
         // A file system without a limit of its own says 0 blocks.
         if (room.f_blocks != 0 && bytes > free)
-            throw error(errc::no_space, "segment '" + path + "' needs " + std::to_string(bytes) + " bytes, and shared memory has " +
-                                            std::to_string(free) + " free; remove old segments, or make it larger");
+            throw error(errc::no_space, "segment '" + path + "' needs " + std::to_string(bytes) +
+                                            " bytes, and shared memory has " + std::to_string(free) +
+                                            " free; remove old segments, or make it larger");
     }
 
     std::shared_ptr<detail::attachment> state_;

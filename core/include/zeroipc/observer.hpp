@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// Observer policies: what happened inside the operations of one handle. The default costs no bytes and no instructions.
+/// Observer policies: what happened inside the operations of one handle. The default costs no bytes and no
+/// instructions.
 
 #include <cstdint>
 #include <string_view>

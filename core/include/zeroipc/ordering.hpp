@@ -1,10 +1,12 @@
 #pragma once
 /// \file
-/// Memory ordering policies. A structure writes `Ordering::template load<Atomics, access>(word)`; `access` is the number of
-/// that access in the structure's list of ordered accesses, so that a policy may treat one edge differently.
+/// Memory ordering policies. A structure writes `Ordering::template load<Atomics, access>(word)`; `access` is
+/// the number of that access in the structure's list of ordered accesses, so that a policy may treat one edge
+/// differently.
 ///
-/// Every policy gives each access at least: load acquires, store releases, a compare-exchange does both (and acquires
-/// when it fails), and `before_negative` makes a re-read current with respect to every earlier commit.
+/// Every policy gives each access at least: load acquires, store releases, a compare-exchange does both (and
+/// acquires when it fails), and `before_negative` makes a re-read current with respect to every earlier
+/// commit.
 
 #include <atomic>
 #include <cstdint>
@@ -29,7 +31,8 @@ struct acq_rel {
     }
     template <class Atomics, auto Access, class Word, class V>
     static bool exchange_if(Word& word, V& expected, V desired) noexcept {
-        return word.compare_exchange_strong(expected, desired, std::memory_order_acq_rel, std::memory_order_acquire);
+        return word.compare_exchange_strong(expected, desired, std::memory_order_acq_rel,
+                                            std::memory_order_acquire);
     }
     template <class Atomics>
     static void before_negative() noexcept {
@@ -52,13 +55,15 @@ struct seq_cst {
     }
     template <class Atomics, auto Access, class Word, class V>
     static bool exchange_if(Word& word, V& expected, V desired) noexcept {
-        return word.compare_exchange_strong(expected, desired, std::memory_order_seq_cst, std::memory_order_seq_cst);
+        return word.compare_exchange_strong(expected, desired, std::memory_order_seq_cst,
+                                            std::memory_order_seq_cst);
     }
     template <class Atomics>
     static void before_negative() noexcept {}
 };
 
-/// Relaxed accesses between explicit fences: acquire behind a load, release before a store, both around an exchange.
+/// Relaxed accesses between explicit fences: acquire behind a load, release before a store, both around an
+/// exchange.
 struct fences {
     using policy_kind = policy::ordering_kind;
     static constexpr std::string_view name = "fences";
@@ -77,8 +82,8 @@ struct fences {
     template <class Atomics, auto Access, class Word, class V>
     static bool exchange_if(Word& word, V& expected, V desired) noexcept {
         Atomics::fence(std::memory_order_release);
-        bool const done =
-            word.compare_exchange_strong(expected, desired, std::memory_order_relaxed, std::memory_order_relaxed);
+        bool const done = word.compare_exchange_strong(expected, desired, std::memory_order_relaxed,
+                                                       std::memory_order_relaxed);
         Atomics::fence(std::memory_order_acquire);
         return done;
     }

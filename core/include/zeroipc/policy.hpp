@@ -2,9 +2,9 @@
 /// \file
 /// Policies by name, in any order, each at most once.
 ///
-/// A policy is a type with a member `policy_kind`, one of the tags below, and a `name`. A structure lists the kinds that
-/// it takes, with a default for each; a type that is no policy, a kind that it does not take and a kind given twice do
-/// not compile.
+/// A policy is a type with a member `policy_kind`, one of the tags below, and a `name`. A structure lists the
+/// kinds that it takes, with a default for each; a type that is no policy, a kind that it does not take and a
+/// kind given twice do not compile.
 
 #include <concepts>
 #include <string_view>
@@ -40,7 +40,8 @@ struct select {
 };
 template <class Kind, class Default, class P, class... Rest>
 struct select<Kind, Default, P, Rest...> {
-    using type = typename std::conditional_t<of_kind<P, Kind>, std::type_identity<P>, select<Kind, Default, Rest...>>::type;
+    using type = typename std::conditional_t<of_kind<P, Kind>, std::type_identity<P>,
+                                             select<Kind, Default, Rest...>>::type;
 };
 
 template <class Kind, class... Ps>
@@ -55,13 +56,15 @@ concept kind_among = (of_kind<P, Kinds> || ...);
 template <class Kind, class Default, class... Ps>
 using select_t = typename detail::select<Kind, Default, Ps...>::type;
 
-/// Checks a policy list once, with a message for each mistake. `accepts<Kinds...>` is what the structure takes.
+/// Checks a policy list once, with a message for each mistake. `accepts<Kinds...>` is what the structure
+/// takes.
 template <class... Kinds>
 struct accepts {
     template <class... Ps>
     static consteval bool check() {
-        static_assert((any_policy<Ps> && ...),
-                      "zeroipc: a type in the policy list is not a policy (it needs `policy_kind` and `name`)");
+        static_assert(
+            (any_policy<Ps> && ...),
+            "zeroipc: a type in the policy list is not a policy (it needs `policy_kind` and `name`)");
         if constexpr ((any_policy<Ps> && ...)) {
             static_assert((detail::kind_among<Ps, Kinds...> && ...),
                           "zeroipc: this structure does not take a policy of that kind");

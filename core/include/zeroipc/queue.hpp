@@ -32,20 +32,23 @@ namespace zeroipc {
 
 /// How a queue is made.
 struct queue_options {
-    /// Handles (Queue objects, in all processes together) that may be open at once, 1 to 1000. Each costs two items'
-    /// space. Algorithms without handles have no such limit.
+    /// Handles (Queue objects, in all processes together) that may be open at once, 1 to 1000. Each costs two
+    /// items' space. Algorithms without handles have no such limit.
     std::uint32_t handle_slots = 64;
 };
 
 namespace detail {
 
-inline constexpr std::uint32_t most_handle_slots = 1000;  // a lock gets slower with the number of locks on a file
+inline constexpr std::uint32_t most_handle_slots =
+    1000;  // a lock gets slower with the number of locks on a file
 
-/// The exclusive right to one handle slot, for as long as the object lives: the kernel's lock on the slot's byte.
+/// The exclusive right to one handle slot, for as long as the object lives: the kernel's lock on the slot's
+/// byte.
 class handle_lock {
 public:
     handle_lock() = default;
-    handle_lock(std::shared_ptr<attachment> state, std::uint64_t byte) : state_(std::move(state)), byte_(byte) {}
+    handle_lock(std::shared_ptr<attachment> state, std::uint64_t byte)
+        : state_(std::move(state)), byte_(byte) {}
     handle_lock(handle_lock&&) = default;
     handle_lock& operator=(handle_lock&& other) noexcept {
         std::swap(state_, other.state_);
@@ -66,8 +69,9 @@ private:
 /// Everything that a queue's type decides, resolved from its policy list.
 template <class... Ps>
 struct queue_policies {
-    static_assert(policy::accepts<policy::algorithm_kind, policy::layout_kind, policy::ordering_kind, policy::backoff_kind,
-                                  policy::waiting_kind, policy::observer_kind, policy::atomics_kind>::check<Ps...>());
+    static_assert(policy::accepts<policy::algorithm_kind, policy::layout_kind, policy::ordering_kind,
+                                  policy::backoff_kind, policy::waiting_kind, policy::observer_kind,
+                                  policy::atomics_kind>::check<Ps...>());
     using algorithm = policy::select_t<policy::algorithm_kind, zeroipc::algorithm::exchange, Ps...>;
     using layout = policy::select_t<policy::layout_kind, zeroipc::layout::compact, Ps...>;
     using ordering = policy::select_t<policy::ordering_kind, zeroipc::ordering::acq_rel, Ps...>;
@@ -90,20 +94,23 @@ struct queue_policies {
 
 /// An item that may cross between processes: its bytes are all there is to it.
 template <class T>
-concept shareable = std::is_trivially_copyable_v<T> && std::is_object_v<T> && !std::is_array_v<T> && !std::is_const_v<T> &&
-                    alignof(T) <= 64;
+concept shareable = std::is_trivially_copyable_v<T> && std::is_object_v<T> && !std::is_array_v<T> &&
+                    !std::is_const_v<T> && alignof(T) <= 64;
 
 /// A bounded FIFO queue of T between processes.
 ///
-/// A Queue object is a *handle*: one thread at a time uses it. Each thread, and each process, opens its own. Handles of
-/// dead processes are taken over by later ones; what a kill costs depends on the algorithm.
+/// A Queue object is a *handle*: one thread at a time uses it. Each thread, and each process, opens its own.
+/// Handles of dead processes are taken over by later ones; what a kill costs depends on the algorithm.
 ///
-/// With the default algorithm (algorithm::exchange) try_push and try_pop are lock-free, full and empty are linearizable,
-/// and a process may be killed at any instruction: nobody waits for it, and at most the item in its hands is lost.
+/// With the default algorithm (algorithm::exchange) try_push and try_pop are lock-free, full and empty are
+/// linearizable, and a process may be killed at any instruction: nobody waits for it, and at most the item in
+/// its hands is lost.
 ///
 /// \tparam T trivially copyable, any size, alignment up to 64.
-/// \tparam Policies any of algorithm::, layout::, ordering::, backoff::, waiting::, observer::, atomics::, in any order,
-///         each at most once. Algorithm and layout are part of the bytes; the others are private to this handle.
+/// \tparam Policies any of algorithm::, layout::, ordering::, backoff::, waiting::, observer::, atomics::, in
+/// any order,
+///         each at most once. Algorithm and layout are part of the bytes; the others are private to this
+///         handle.
 template <shareable T, class... Policies>
 class Queue {
 public:
@@ -115,7 +122,8 @@ public:
 
     /// Makes the queue `name` in the segment, and opens it.
     /// \param capacity items that it holds: a power of two.
-    /// \throws error: exists, invalid_capacity, invalid_argument, invalid_name, segment_full, table_full, too_large
+    /// \throws error: exists, invalid_capacity, invalid_argument, invalid_name, segment_full, table_full,
+    /// too_large
     Queue(Memory& memory, std::string_view name, std::uint64_t capacity, queue_options const& options = {})
         : Queue(memory, create(memory, name, capacity, options)) {}
 
@@ -128,7 +136,8 @@ public:
     Queue& operator=(Queue const&) = delete;
     ~Queue() = default;
 
-    /// Bytes that a queue takes from its segment. \throws error: invalid_capacity, invalid_argument, too_large
+    /// Bytes that a queue takes from its segment. \throws error: invalid_capacity, invalid_argument,
+    /// too_large
     static std::uint64_t bytes_for(std::uint64_t capacity, queue_options const& options = {}) {
         return checked_geometry("queue", capacity, options).total;
     }
@@ -150,9 +159,7 @@ public:
     }
 
     /// Removes and returns the oldest item, or nothing if the queue was empty.
-    [[nodiscard]] std::optional<T> try_pop()
-        requires std::default_initializable<T>
-    {
+    [[nodiscard]] std::optional<T> try_pop() requires std::default_initializable<T> {
         std::optional<T> item(std::in_place);
         if (!try_pop(*item)) item.reset();
         return item;
@@ -166,11 +173,11 @@ public:
     /// The same, waiting for ever.
     void push(T const& item) { push_until(item, {}); }
 
-    /// Removes the oldest item, waiting for one. Blocking. \return nothing if there was none until the time was over.
+    /// Removes the oldest item, waiting for one. Blocking. \return nothing if there was none until the time
+    /// was over.
     template <class Rep, class Period>
-    [[nodiscard]] std::optional<T> pop(std::chrono::duration<Rep, Period> timeout)
-        requires std::default_initializable<T>
-    {
+    [[nodiscard]] std::optional<T> pop(
+        std::chrono::duration<Rep, Period> timeout) requires std::default_initializable<T> {
         std::optional<T> item(std::in_place);
         if (!pop_until(*item, end_of(timeout))) item.reset();
         return item;
@@ -181,9 +188,7 @@ public:
         return pop_until(item, end_of(timeout));
     }
     /// The same, waiting for ever.
-    [[nodiscard]] T pop()
-        requires std::default_initializable<T>
-    {
+    [[nodiscard]] T pop() requires std::default_initializable<T> {
         T item;
         pop_until(item, {});
         return item;
@@ -191,7 +196,7 @@ public:
 
     [[nodiscard]] std::uint64_t capacity() const noexcept { return capacity_; }
 
-    /// Items in it at some moment of the call: 0 to capacity.
+    /// Items in it, 0 to capacity: exact if nothing is popped meanwhile, else an estimate from above.
     [[nodiscard]] std::uint64_t was_size() const {
         state_->refuse_forked();
         return ring_.was_size();
@@ -241,14 +246,18 @@ private:
     }
 
     void wake(typename waiters::word* at) {
-        if constexpr (algorithm::can_sleep) waiters::template notify<ring::commits_by_rmw>(*at, ring_.observed());
+        if constexpr (algorithm::can_sleep)
+            waiters::template notify<ring::commits_by_rmw>(*at, ring_.observed());
     }
 
     template <class Rep, class Period>
     static deadline end_of(std::chrono::duration<Rep, Period> timeout) {
         auto const now = std::chrono::steady_clock::now();
-        // A time-out that the clock cannot hold is for ever.
-        if (timeout > std::chrono::hours(24 * 365 * 100)) return {};
+        // Judged in floating point: not every duration fits into nanoseconds, or into the unit of another
+        // one.
+        auto const seconds = std::chrono::duration<double>(timeout).count();
+        if (seconds > 3e9) return {};  // what the clock cannot hold is for ever
+        if (!(seconds > 0)) return now;
         return now + std::chrono::duration_cast<std::chrono::nanoseconds>(timeout);
     }
 
@@ -273,10 +282,16 @@ private:
         return d;
     }
 
-    static geometry checked_geometry(std::string const& what, std::uint64_t capacity, queue_options const& options) {
+    static geometry checked_geometry(std::string const& what, std::uint64_t capacity,
+                                     queue_options const& options) {
         if (capacity == 0 || (capacity & (capacity - 1)) != 0)
-            throw error(errc::invalid_capacity,
-                        what + ": capacity " + std::to_string(capacity) + " is not a power of two; use 1, 2, 4, 8, ...");
+            throw error(errc::invalid_capacity, what + ": capacity " + std::to_string(capacity) +
+                                                    " is not a power of two; use 1, 2, 4, 8, ...");
+        if (capacity < algorithm::min_capacity)
+            throw error(errc::invalid_capacity, what + ": capacity " + std::to_string(capacity) + "; the " +
+                                                    std::string(algorithm::name) +
+                                                    " algorithm needs at least " +
+                                                    std::to_string(algorithm::min_capacity));
         if (options.handle_slots == 0 || options.handle_slots > detail::most_handle_slots)
             throw error(errc::invalid_argument, what + ": " + std::to_string(options.handle_slots) +
                                                     " handle slots; use 1 to " +
@@ -290,13 +305,15 @@ private:
     }
 
     static error too_large(std::string const& what, std::uint64_t capacity) {
-        return {errc::too_large, what + ": " + std::to_string(capacity) + " items of " + std::to_string(sizeof(T)) +
+        return {errc::too_large, what + ": " + std::to_string(capacity) + " items of " +
+                                     std::to_string(sizeof(T)) +
                                      " bytes do not fit below 4 GiB; use a smaller capacity"};
     }
 
     static std::string quoted(std::string_view name) { return "queue '" + std::string(name) + "'"; }
 
-    static found create(Memory& memory, std::string_view name, std::uint64_t capacity, queue_options const& options) {
+    static found create(Memory& memory, std::string_view name, std::uint64_t capacity,
+                        queue_options const& options) {
         auto const g = checked_geometry(quoted(name), capacity, options);
         auto const entry = memory.add(name, g.total, [&](std::byte* base) {
             auto const d = description(options.handle_slots);
@@ -310,8 +327,8 @@ private:
     static found lookup(Memory& memory, std::string_view name) {
         auto const entry = memory.find(name);
         if (!entry)
-            throw error(errc::not_found, "segment '" + memory.name() + "' has no structure '" + std::string(name) +
-                                             "'; create it first");
+            throw error(errc::not_found, "segment '" + memory.name() + "' has no structure '" +
+                                             std::string(name) + "'; create it first");
         auto const* const base = memory.base() + entry->offset;
         format::descriptor d{};
         std::uint64_t capacity = 0;
@@ -330,7 +347,8 @@ private:
         }
         throw error(errc::corrupt, quoted(name) + " says capacity " + std::to_string(capacity) + " and " +
                                        std::to_string(d.handle_slots) + " handle slots, which its " +
-                                       std::to_string(entry->size) + " bytes do not hold; it was overwritten: make it anew");
+                                       std::to_string(entry->size) +
+                                       " bytes do not hold; it was overwritten: make it anew");
     }
 
     /// Gets the first handle slot whose lock is free and whose last owner's buffers can be told.
@@ -346,10 +364,11 @@ private:
                 if (ring::recover(memory.base() + at.offset, at.shape, slot)) return {std::move(lock), slot};
                 ++parked;
             }
-            throw error(errc::no_handle_slot, quoted(at.name) + ": all " + std::to_string(at.shape.handle_slots) +
-                                                  " handle slots are taken, " + std::to_string(parked) +
-                                                  " of them parked after a kill; close handles, or make the queue with "
-                                                  "more handle_slots");
+            throw error(errc::no_handle_slot,
+                        quoted(at.name) + ": all " + std::to_string(at.shape.handle_slots) +
+                            " handle slots are taken, " + std::to_string(parked) +
+                            " of them parked after a kill; close handles, or make the queue with "
+                            "more handle_slots");
         }
     }
 

@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// The segment's header and its table of names: the bytes (format/segment.md), and reading them with distrust.
+/// The segment's header and its table of names: the bytes (format/segment.md), and reading them with
+/// distrust.
 
 #include <atomic>
 #include <bit>
@@ -15,19 +16,22 @@
 
 namespace zeroipc {
 
-static_assert(std::endian::native == std::endian::little, "the format is little-endian: see format/segment.md");
+static_assert(std::endian::native == std::endian::little,
+              "the format is little-endian: see format/segment.md");
 
 /// The bytes of a segment's start.
 namespace format {
 
-inline constexpr std::uint32_t magic = 0x4350495aU;       ///< the bytes `ZIPC`
-inline constexpr std::uint32_t unfinished = 0x6350495aU;  ///< the bytes `ZIPc`: a creator is at work, or died at it
+inline constexpr std::uint32_t magic = 0x4350495aU;  ///< the bytes `ZIPC`
+inline constexpr std::uint32_t unfinished =
+    0x6350495aU;  ///< the bytes `ZIPc`: a creator is at work, or died at it
 inline constexpr std::uint32_t version = 1;
 inline constexpr std::size_t header_bytes = 16;
 inline constexpr std::size_t entry_bytes = 40;
 inline constexpr std::size_t name_bytes = 32;  ///< with the NUL: names have up to 31 bytes
 inline constexpr std::size_t structure_alignment = 64;
-inline constexpr std::uint64_t segment_limit = std::uint64_t{1} << 32;  ///< segments are smaller than this, in bytes
+inline constexpr std::uint64_t segment_limit = std::uint64_t{1}
+                                               << 32;  ///< segments are smaller than this, in bytes
 inline constexpr std::uint32_t max_entries_limit = 0xffff;
 
 struct header {
@@ -37,7 +41,8 @@ struct header {
     std::uint32_t next;                 ///< offset of the next free byte
 };
 static_assert(sizeof(header) == header_bytes, "the header is 16 bytes: see format/segment.md");
-static_assert(offsetof(header, count) == 8, "count and next are one 64-bit word at 8, published by one store");
+static_assert(offsetof(header, count) == 8,
+              "count and next are one 64-bit word at 8, published by one store");
 static_assert(offsetof(header, next) == 12, "next is the high half of that word");
 
 struct entry {
@@ -46,7 +51,8 @@ struct entry {
     std::uint32_t size;    ///< bytes
 };
 static_assert(sizeof(entry) == entry_bytes, "a table entry is 40 bytes: see format/segment.md");
-static_assert(offsetof(entry, offset) == 32 && offsetof(entry, size) == 36, "offset and size follow the name");
+static_assert(offsetof(entry, offset) == 32 && offsetof(entry, size) == 36,
+              "offset and size follow the name");
 
 constexpr std::uint64_t align_up(std::uint64_t value, std::uint64_t alignment) noexcept {
     return (value + alignment - 1) / alignment * alignment;
@@ -66,12 +72,14 @@ struct table_entry {
     std::uint32_t size = 0;    ///< bytes
 };
 
-/// A view of the table of a mapped segment. It keeps its own copy of what cannot change, and believes nothing that can.
+/// A view of the table of a mapped segment. It keeps its own copy of what cannot change, and believes nothing
+/// that can.
 class Table {
 public:
     Table() = default;
 
-    /// \param base the mapping; \param bytes its length; \param max_entries as validated when the segment was opened.
+    /// \param base the mapping; \param bytes its length; \param max_entries as validated when the segment was
+    /// opened.
     Table(std::byte* base, std::uint64_t bytes, std::uint32_t max_entries)
         : base_(base), bytes_(bytes), max_entries_(max_entries) {}
 
@@ -115,9 +123,10 @@ public:
         if (length == 0 || length == format::name_bytes || bytes.offset % format::structure_alignment != 0 ||
             bytes.offset < format::table_end(max_entries_) ||
             std::uint64_t{bytes.offset} + bytes.size > bytes_)
-            throw error(errc::corrupt, "table entry " + std::to_string(i) + " (offset " + std::to_string(bytes.offset) +
-                                           ", size " + std::to_string(bytes.size) + ") does not lie in the segment's " +
-                                           std::to_string(bytes_) + " bytes; the segment was overwritten: make it anew");
+            throw error(errc::corrupt,
+                        "table entry " + std::to_string(i) + " (offset " + std::to_string(bytes.offset) +
+                            ", size " + std::to_string(bytes.size) + ") does not lie in the segment's " +
+                            std::to_string(bytes_) + " bytes; the segment was overwritten: make it anew");
         return {std::string(bytes.name, length), bytes.offset, bytes.size};
     }
 

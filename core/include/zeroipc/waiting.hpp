@@ -2,8 +2,8 @@
 /// \file
 /// Waiting policies: how a blocking operation passes the time until its non-blocking form succeeds.
 ///
-/// Whatever the own policy, every successful operation wakes sleepers of other processes (see `waiters`), so processes
-/// with different policies may share one structure.
+/// Whatever the own policy, every successful operation wakes sleepers of other processes (see `waiters`), so
+/// processes with different policies may share one structure.
 
 #include <sched.h>
 
@@ -31,10 +31,11 @@ class waiters {
 public:
     using word = typename Atomics::template word<std::uint32_t>;
 
-    /// For who is about to sleep: raises the bit. \return what to pass to sleep() if the condition still fails.
+    /// For who is about to sleep: raises the bit. \return what to pass to sleep() if the condition still
+    /// fails.
     static std::uint32_t announce(word& at) noexcept {
-        // (W1) seq_cst read-modify-write, then a fence: the bit stands before the condition is examined again.
-        // Partner: (W3). Either the sleeper sees the commit, or the committer sees the bit.
+        // (W1) seq_cst read-modify-write, then a fence: the bit stands before the condition is examined
+        // again. Partner: (W3). Either the sleeper sees the commit, or the committer sees the bit.
         auto const seen = at.fetch_or(sleeping, std::memory_order_seq_cst) | sleeping;
         Atomics::fence_after_rmw();
         return seen;
@@ -42,6 +43,7 @@ public:
 
     /// Sleeps at most 50 ms: a process killed between (W4) and its system call harms nobody for longer.
     static void sleep(word& at, std::uint32_t seen, std::chrono::nanoseconds limit) noexcept {
+        // (W2) The kernel compares the word with `seen` before it sleeps. Partner: (W4).
         Atomics::futex_wait(at, seen, std::min<std::chrono::nanoseconds>(limit, longest));
     }
 
@@ -56,8 +58,10 @@ public:
         auto seen = at.load(std::memory_order_relaxed);
         if ((seen & sleeping) == 0) [[likely]]
             return;
-        // (W4) Clearing the bit makes it right again after a sleeper's death; counting keeps a late sleeper awake.
-        while ((seen & sleeping) != 0) {
+        // (W4) Clearing the bit makes it right again after a sleeper's death; counting keeps a late sleeper
+        // awake. Partner: (W2). Bounded, so that no hostile peer holds us here; whoever sleeps looks again by
+        // himself.
+        for (int round = 0; round < 1000 && (seen & sleeping) != 0; ++round) {
             if (at.compare_exchange_weak(seen, (seen + 2) & ~sleeping, std::memory_order_acq_rel,
                                          std::memory_order_relaxed)) {
                 observer.system_call();
@@ -120,7 +124,8 @@ struct futex {
     static constexpr int spins = 200;  ///< pauses before the first sleep, some microseconds
 
     template <class Atomics, class Try, class Observer>
-    static bool wait(typename detail::waiters<Atomics>::word& at, Try&& attempt, deadline const& end, Observer& observer) {
+    static bool wait(typename detail::waiters<Atomics>::word& at, Try&& attempt, deadline const& end,
+                     Observer& observer) {
         using waiters = detail::waiters<Atomics>;
         for (int i = 0; i < spins; ++i) {
             if (attempt()) return true;

@@ -16,7 +16,8 @@ enum class Mode : std::uint32_t {
 char const* to_string(Mode mode);
 
 /// Names of the bounds, which stand in every run beside the variants.
-inline constexpr char const* bound_cacheline = "bound/cacheline";  ///< two lines written in turn by two processes
+inline constexpr char const* bound_cacheline =
+    "bound/cacheline";  ///< two lines written in turn by two processes
 inline constexpr char const* bound_fetch_add = "bound/fetch_add";  ///< one counter incremented by all
 inline constexpr char const* bound_pipe = "bound/pipe";            ///< the operating system's own queue
 

@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// Time stamps that are cheap enough for single operations: the processor's own counter where it runs at a constant rate
-/// and is the same on every CPU, else clock_gettime.
+/// Time stamps that are cheap enough for single operations: the processor's own counter where it runs at a
+/// constant rate and is the same on every CPU, else clock_gettime.
 
 #include <cstdint>
 #include <ctime>
@@ -28,7 +28,9 @@ struct ClockInfo {
     /// Chooses the source and calibrates it: takes about 20 ms.
     static ClockInfo calibrate();
 
-    [[nodiscard]] double to_ns(std::uint64_t ticks) const noexcept { return static_cast<double>(ticks) / ticks_per_ns; }
+    [[nodiscard]] double to_ns(std::uint64_t ticks) const noexcept {
+        return static_cast<double>(ticks) / ticks_per_ns;
+    }
     [[nodiscard]] std::uint64_t to_ticks(double ns) const noexcept {
         return static_cast<std::uint64_t>(ns * ticks_per_ns);
     }

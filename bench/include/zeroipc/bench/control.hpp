@@ -1,7 +1,8 @@
 #pragma once
 /// \file
-/// What coordinator and workers of one run share, beside the structure under test: the order, the barrier, the reports.
-/// Raw bytes in the run's own segment; every line that somebody spins on or writes while others measure stands alone.
+/// What coordinator and workers of one run share, beside the structure under test: the order, the barrier,
+/// the reports. Raw bytes in the run's own segment; every line that somebody spins on or writes while others
+/// measure stands alone.
 
 #include <array>
 #include <atomic>
@@ -29,7 +30,9 @@ struct Text {
         std::memcpy(bytes.data(), text.data(), n);
         bytes[n] = 0;
     }
-    [[nodiscard]] std::string_view view() const noexcept { return {bytes.data(), ::strnlen(bytes.data(), text_bytes)}; }
+    [[nodiscard]] std::string_view view() const noexcept {
+        return {bytes.data(), ::strnlen(bytes.data(), text_bytes)};
+    }
 };
 
 /// Percentiles of one worker's samples, in ticks; a percentile without 10 samples beyond it is 0.
@@ -89,12 +92,12 @@ struct alignas(line_bytes) Control {
     std::uint64_t topology_offset, topology_bytes;  ///< hwloc XML in the segment
     std::array<std::int32_t, most_workers> cpus;    ///< one a worker, producers first
 
-    Lonely arrived;         ///< barrier: workers that have come, over all phases
-    Lonely phase;           ///< barrier: phases completed
-    Lonely start_at;        ///< ticks; set by the last to arrive
-    Lonely producers_done;  ///< no more items come
-    Lonely abandon;         ///< nonzero: leave at once
-    Lonely counter;         ///< bound/fetch_add
+    Lonely arrived;                 ///< barrier: workers that have come, over all phases
+    Lonely phase;                   ///< barrier: phases completed
+    Lonely start_at;                ///< ticks; set by the last to arrive
+    Lonely producers_done;          ///< no more items come
+    Lonely abandon;                 ///< nonzero: leave at once
+    Lonely counter;                 ///< bound/fetch_add
     std::array<Lonely, 2> probe;    ///< the probe's two lines
     std::array<Lonely, 2> mailbox;  ///< bound/cacheline's two lines
 

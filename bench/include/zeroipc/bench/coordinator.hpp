@@ -37,8 +37,8 @@ struct RunResult {
     double start_skew_ns = -1;
     double probe_before_ns = -1;
     double probe_after_ns = -1;
-    int separate_cores = -1;  ///< 1 yes, 0 no, -1 not known
-    double steal_share = -1;  ///< of the CPU time during the run; negative: unknown
+    int separate_cores = -1;       ///< 1 yes, 0 no, -1 not known
+    double steal_share = -1;       ///< of the CPU time during the run; negative: unknown
     std::uint64_t operations = 0;  ///< successes in the window that count
     std::uint64_t sent = 0, received = 0;
     bool sums_equal = false;
@@ -51,19 +51,20 @@ struct CoordinatorOptions {
     std::string placement = "spread";
     std::vector<int> explicit_cpus;
     std::chrono::milliseconds watchdog{0};  ///< 0: 20 s and ten windows
-    /// Round trips over two cache lines that take at least this long are between cores apart. Where the processor is
-    /// virtual, this is the only way to tell: the host moves virtual CPUs. Seen on such machines: 48 to 105 ns together,
-    /// 250 and 410 ns apart.
+    /// Round trips over two cache lines that take at least this long are between cores apart. Where the
+    /// processor is virtual, this is the only way to tell: the host moves virtual CPUs. Seen on such
+    /// machines: 48 to 105 ns together, 250 and 410 ns apart.
     double separate_cores_ns = 150.0;
 };
 
 class Coordinator {
 public:
-    /// Blocks SIGINT, SIGTERM and SIGCHLD in this process: they are waited for instead. Removes segments that killed
-    /// coordinators left behind.
+    /// Blocks SIGINT, SIGTERM and SIGCHLD in this process: they are waited for instead. Removes segments that
+    /// killed coordinators left behind.
     Coordinator(Topology const& topology, CoordinatorOptions options);
 
-    /// \throws std::exception only for what would fail every run; what goes wrong in one run stands in its result.
+    /// \throws std::exception only for what would fail every run; what goes wrong in one run stands in its
+    /// result.
     RunResult run(Cell const& cell);
 
     /// True once SIGINT or SIGTERM has come.

@@ -39,12 +39,14 @@ struct Suite {
 /// Reads a suite's TOML file. \throws PlanError with file, line and key of what is wrong.
 Suite read_suite(std::filesystem::path const& file);
 
-/// The cells of a suite, bounds included, each once, in a fixed order. Ping-pong cells have one worker a side, so other
-/// counts add nothing to them. \throws PlanError: unknown variant (names the nearest), payload or capacity that no variant takes.
+/// The cells of a suite, bounds included, each once, in a fixed order. Ping-pong cells have one worker a
+/// side, so other counts add nothing to them. \throws PlanError: unknown variant (names the nearest), payload
+/// or capacity that no variant takes.
 std::vector<Cell> expand(Suite const& suite);
 
 /// Order of the cells in each round: a permutation a round, drawn from the seed.
-std::vector<std::vector<std::size_t>> draw_rounds(std::size_t cells, std::uint32_t rounds, std::uint64_t seed);
+std::vector<std::vector<std::size_t>> draw_rounds(std::size_t cells, std::uint32_t rounds,
+                                                  std::uint64_t seed);
 
 /// Names in the catalogue and of the bounds that are nearest to `name` by edit distance, best first.
 std::vector<std::string> nearest_names(std::string_view name, std::size_t most = 3);

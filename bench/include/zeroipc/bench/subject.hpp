@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// What a cell measures, behind one table of functions: a variant of the catalogue with one payload size, or a bound.
+/// What a cell measures, behind one table of functions: a variant of the catalogue with one payload size, or
+/// a bound.
 
 #include <zeroipc/memory.hpp>
 

@@ -2,9 +2,10 @@
 /// \file
 /// One mapping of one segment: descriptor, memory, the locks held through it, and what a fork does to it.
 ///
-/// Locks are Linux open-file-description locks (fcntl F_OFD_SETLK): the kernel drops them when the last descriptor of
-/// that open file is closed, thus at the latest when its process ends, however it ends. Byte 0 of the object is the
-/// creation lock; byte 1 is held shared while attached; a handle slot's lock is the byte at which the slot stands.
+/// Locks are Linux open-file-description locks (fcntl F_OFD_SETLK): the kernel drops them when the last
+/// descriptor of that open file is closed, thus at the latest when its process ends, however it ends. Byte 0
+/// of the object is the creation lock; byte 1 is held shared while attached; a handle slot's lock is the byte
+/// at which the slot stands.
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -30,17 +31,17 @@ namespace zeroipc::detail {
 /// An error of the operating system, by errno, as one of our causes.
 [[noreturn]] inline void throw_errno(int number, std::string const& what) {
     auto const cause = number == EACCES || number == EPERM || number == EROFS ? errc::no_permission
-                       : number == ENOENT                                   ? errc::not_found
-                       : number == EEXIST                                   ? errc::exists
-                       : number == ENOSPC                                   ? errc::no_space
-                                                                            : errc::system;
+                       : number == ENOENT                                     ? errc::not_found
+                       : number == EEXIST                                     ? errc::exists
+                       : number == ENOSPC                                     ? errc::no_space
+                                                                              : errc::system;
     throw error(cause, what + ": " + std::system_category().message(number));
 }
 
 class attachment;
 
-/// What a forked child must let go of: every open segment descriptor (a child's copy would keep its parent's locks alive
-/// beyond the parent's death) and every attachment (whose handles belong to the parent).
+/// What a forked child must let go of: every open segment descriptor (a child's copy would keep its parent's
+/// locks alive beyond the parent's death) and every attachment (whose handles belong to the parent).
 class fork_registry {
 public:
     static fork_registry& instance() {
@@ -121,7 +122,8 @@ private:
 
 enum class lock_mode : short { shared = F_RDLCK, exclusive = F_WRLCK, none = F_UNLCK };
 
-/// Sets or drops the lock on one byte without waiting. \return false if another open file holds a conflicting one.
+/// Sets or drops the lock on one byte without waiting. \return false if another open file holds a conflicting
+/// one.
 inline bool try_lock_byte(int fd, std::uint64_t byte, lock_mode mode) {
     struct flock range {};
     range.l_type = static_cast<short>(mode);
@@ -131,19 +133,23 @@ inline bool try_lock_byte(int fd, std::uint64_t byte, lock_mode mode) {
     for (;;) {
         if (::fcntl(fd, F_OFD_SETLK, &range) == 0) return true;
         if (errno == EAGAIN || errno == EACCES) return false;
-        if (errno != EINTR) throw_errno(errno, "cannot lock byte " + std::to_string(byte) + " of the segment");
+        if (errno != EINTR)
+            throw_errno(errno, "cannot lock byte " + std::to_string(byte) + " of the segment");
     }
 }
 
 /// The same, trying for up to `limit`. A holder that dies lets go at once; one that is stopped does not.
-inline void lock_byte(int fd, std::uint64_t byte, lock_mode mode, std::chrono::nanoseconds limit, std::string const& what) {
+inline void lock_byte(int fd, std::uint64_t byte, lock_mode mode, std::chrono::nanoseconds limit,
+                      std::string const& what) {
     auto const deadline = std::chrono::steady_clock::now() + limit;
     std::chrono::microseconds nap{20};
     while (!try_lock_byte(fd, byte, mode)) {
         if (std::chrono::steady_clock::now() >= deadline)
-            throw error(errc::busy, what + ": another process holds the lock since " +
-                                        std::to_string(std::chrono::duration<double>(limit).count()) +
-                                        " s; look for a stopped process that uses the segment (fuser), end it, try again");
+            throw error(
+                errc::busy,
+                what + ": another process holds the lock since " +
+                    std::to_string(std::chrono::duration<double>(limit).count()) +
+                    " s; look for a stopped process that uses the segment (fuser), end it, try again");
         std::timespec const time{0, static_cast<long>(std::chrono::nanoseconds(nap).count())};
         ::nanosleep(&time, nullptr);
         if (nap < std::chrono::milliseconds(2)) nap *= 2;
@@ -153,11 +159,12 @@ inline void lock_byte(int fd, std::uint64_t byte, lock_mode mode, std::chrono::n
 inline constexpr std::uint64_t creation_byte = 0;
 inline constexpr std::uint64_t attached_byte = 1;
 
-/// Lives behind a shared_ptr that Memory and every structure handle hold, so that a handle may outlive its Memory.
+/// Lives behind a shared_ptr that Memory and every structure handle hold, so that a handle may outlive its
+/// Memory.
 class attachment {
 public:
-    /// Takes over an open descriptor (the shared lock on byte 1 already held through it) and its mapping (which children
-    /// do not inherit).
+    /// Takes over an open descriptor (the shared lock on byte 1 already held through it) and its mapping
+    /// (which children do not inherit).
     attachment(segment_fd fd, std::byte* base, std::uint64_t bytes, std::string name)
         : fd_(std::move(fd)), base_(base), bytes_(bytes), name_(std::move(name)) {
         auto& all = fork_registry::instance();
@@ -190,14 +197,15 @@ public:
     /// \throws error(errc::forked)
     void refuse_forked() const {
         if (forked_) [[unlikely]]
-            throw error(errc::forked, "segment '" + name_ +
-                                          "' was opened before fork(), and its handles belong to the parent; open the "
-                                          "segment and its structures anew in the child");
+            throw error(errc::forked,
+                        "segment '" + name_ +
+                            "' was opened before fork(), and its handles belong to the parent; open the "
+                            "segment and its structures anew in the child");
     }
 
-    /// Takes the exclusive lock of a handle slot. One open file never conflicts with itself, so what this process holds
-    /// through this attachment is remembered here.
-    /// \return false if a living handle has it, in whatever process.
+    /// Takes the exclusive lock of a handle slot. One open file never conflicts with itself, so what this
+    /// process holds through this attachment is remembered here. \return false if a living handle has it, in
+    /// whatever process.
     [[nodiscard]] bool try_hold(std::uint64_t byte) {
         refuse_forked();
         std::lock_guard const guard(mutex_);

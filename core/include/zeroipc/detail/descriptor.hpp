@@ -33,27 +33,29 @@ static_assert(offsetof(descriptor, handle_slots) == 24 && offsetof(descriptor, s
 
 namespace zeroipc::detail {
 
-/// \throws error(wrong_kind or wrong_item_size or corrupt) unless `found` is what this type would have written, the
-/// number of handle slots aside.
+/// \throws error(wrong_kind or wrong_item_size or corrupt) unless `found` is what this type would have
+/// written, the number of handle slots aside.
 inline void check_descriptor(format::descriptor const& found, format::descriptor const& expected,
                              std::string const& structure) {
     auto const differ = [&](char const* field, std::uint64_t is, std::uint64_t asked) {
         return structure + " has " + field + " " + std::to_string(is) + ", not " + std::to_string(asked);
     };
     if (found.kind != expected.kind)
-        throw error(errc::wrong_kind, differ("structure kind", found.kind, expected.kind) + "; open it as what it is");
+        throw error(errc::wrong_kind,
+                    differ("structure kind", found.kind, expected.kind) + "; open it as what it is");
     if (found.algorithm != expected.algorithm)
-        throw error(errc::wrong_kind,
-                    differ("algorithm", found.algorithm, expected.algorithm) + "; open it with the policy it was made with");
+        throw error(errc::wrong_kind, differ("algorithm", found.algorithm, expected.algorithm) +
+                                          "; open it with the policy it was made with");
     if (found.layout != expected.layout)
-        throw error(errc::wrong_kind,
-                    differ("layout", found.layout, expected.layout) + "; open it with the policy it was made with");
+        throw error(errc::wrong_kind, differ("layout", found.layout, expected.layout) +
+                                          "; open it with the policy it was made with");
     if (found.item_size != expected.item_size)
-        throw error(errc::wrong_item_size,
-                    differ("items of size", found.item_size, expected.item_size) + "; open it with the type it was made for");
+        throw error(errc::wrong_item_size, differ("items of size", found.item_size, expected.item_size) +
+                                               "; open it with the type it was made for");
     if (found.item_stride != expected.item_stride || found.cell_stride != expected.cell_stride ||
         found.key_size != expected.key_size)
-        throw error(errc::corrupt, structure + " has strides that its item size does not give; it was overwritten");
+        throw error(errc::corrupt,
+                    structure + " has strides that its item size does not give; it was overwritten");
 }
 
 }  // namespace zeroipc::detail

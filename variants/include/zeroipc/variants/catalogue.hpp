@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// The catalogue: the only list of named variants. Tests, harness and reports iterate it. A new policy is one file and
-/// one line here.
+/// The catalogue: the only list of named variants. Tests, harness and reports iterate it. A new policy is one
+/// file and one line here.
 
 #include <zeroipc/queue.hpp>
 
@@ -37,25 +37,22 @@ struct queue_variant {
 
     /// `structure/algorithm/ordering/backoff/layout`; a dash where the algorithm leaves no choice.
     static std::string name() {
-        auto const part = [](bool chosen, std::string_view text) { return chosen ? std::string(text) : std::string("-"); };
+        auto const part = [](bool chosen, std::string_view text) {
+            return chosen ? std::string(text) : std::string("-");
+        };
         return std::string(structure) + "/" + std::string(algorithm::name) + "/" +
                part(algorithm::takes_ordering, policies::ordering::name) + "/" +
-               part(algorithm::takes_backoff, policies::backoff::name) + "/" + std::string(policies::layout::name);
+               part(algorithm::takes_backoff, policies::backoff::name) + "/" +
+               std::string(policies::layout::name);
     }
 };
 
 /// The queue's variants, the default first; then each axis varied around it.
-using queue_catalogue = std::tuple<
-    queue_variant<>,
-    queue_variant<ordering::seq_cst>,
-    queue_variant<ordering::fences>,
-    queue_variant<backoff::none>,
-    queue_variant<backoff::pause>,
-    queue_variant<backoff::yield>,
-    queue_variant<layout::padded>,
-    queue_variant<algorithm::ticket>,
-    queue_variant<algorithm::ticket, layout::padded>,
-    queue_variant<algorithm::mutex>>;
+using queue_catalogue =
+    std::tuple<queue_variant<>, queue_variant<ordering::seq_cst>, queue_variant<ordering::fences>,
+               queue_variant<backoff::none>, queue_variant<backoff::pause>, queue_variant<backoff::yield>,
+               queue_variant<layout::padded>, queue_variant<algorithm::ticket>,
+               queue_variant<algorithm::ticket, layout::padded>, queue_variant<algorithm::mutex>>;
 
 /// All variants of all structures.
 using catalogue = queue_catalogue;
@@ -65,7 +62,8 @@ template <class Visit>
 void for_each_variant(Visit&& visit) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
         (visit.template operator()<std::tuple_element_t<I, catalogue>>(), ...);
-    }(std::make_index_sequence<std::tuple_size_v<catalogue>>());
+    }
+    (std::make_index_sequence<std::tuple_size_v<catalogue>>());
 }
 
 /// What `--list` shows of a variant.

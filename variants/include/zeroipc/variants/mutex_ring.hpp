@@ -1,7 +1,8 @@
 #pragma once
 /// \file
-/// The baseline: a ring under one robust, process-shared POSIX mutex. Kill-safe, because the kernel hands the mutex of a
-/// dead owner on (EOWNERDEAD) and each operation changes the ring by one store; blocking, because a stopped owner stops all.
+/// The baseline: a ring under one robust, process-shared POSIX mutex. Kill-safe, because the kernel hands the
+/// mutex of a dead owner on (EOWNERDEAD) and each operation changes the ring by one store; blocking, because
+/// a stopped owner stops all.
 
 #include <pthread.h>
 #include <zeroipc/error.hpp>
@@ -45,8 +46,10 @@ public:
     static void initialise(std::byte* base, shape const&) {
         pthread_mutexattr_t attributes;
         check(::pthread_mutexattr_init(&attributes), "pthread_mutexattr_init");
-        check(::pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED), "pthread_mutexattr_setpshared");
-        check(::pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST), "pthread_mutexattr_setrobust");
+        check(::pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED),
+              "pthread_mutexattr_setpshared");
+        check(::pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST),
+              "pthread_mutexattr_setrobust");
         check(::pthread_mutex_init(mutex_at(base), &attributes), "pthread_mutex_init");
         ::pthread_mutexattr_destroy(&attributes);
     }
@@ -61,7 +64,8 @@ public:
     /// Blocking. Commit: the store to tail.
     bool try_push(void const* item) {
         guard const locked(*mutex_);
-        auto const tail = tail_->load(std::memory_order_relaxed);  // all accesses here are ordered by the mutex
+        auto const tail =
+            tail_->load(std::memory_order_relaxed);  // all accesses here are ordered by the mutex
         if (tail - head_->load(std::memory_order_relaxed) >= capacity_) return false;
         atomics::write_payload(items_ + item_stride * (tail & (capacity_ - 1)), item, ItemBytes);
         atomics::order_for_undertaker();
@@ -82,7 +86,8 @@ public:
 
     [[nodiscard]] std::uint64_t was_size() const {
         guard const locked(*mutex_);
-        return tail_->load(std::memory_order_relaxed) - head_->load(std::memory_order_relaxed);
+        auto const size = tail_->load(std::memory_order_relaxed) - head_->load(std::memory_order_relaxed);
+        return size < capacity_ ? size : capacity_;
     }
 
     [[nodiscard]] observer& observed() noexcept { return observer_; }
@@ -131,6 +136,7 @@ struct mutex {
     using policy_kind = policy::algorithm_kind;
     static constexpr std::string_view name = "mutex";
     static constexpr std::uint32_t id = 3;
+    static constexpr std::uint64_t min_capacity = 1;
     static constexpr bool has_handles = false;
     static constexpr bool can_sleep = true;
     static constexpr bool takes_ordering = false;

@@ -1,9 +1,10 @@
 #pragma once
 /// \file
-/// The sequence-number ring: fast, and the reason why the exchange ring exists. A process killed between claiming a cell
-/// and publishing it stops all others for ever, and its full and empty are not linearizable.
+/// The sequence-number ring: fast, and the reason why the exchange ring exists. A process killed between
+/// claiming a cell and publishing it stops all others for ever, and its full and empty are not linearizable.
 /// Source: D. Vyukov, "Bounded MPMC queue", 2010.
 
+#include <zeroipc/error.hpp>
 #include <zeroipc/policy.hpp>
 #include <zeroipc/table.hpp>
 
@@ -14,11 +15,12 @@
 
 namespace zeroipc::variants {
 
-/// Numbers of the ordered accesses. Edge (S1)-(S2): a cell's bytes, from who filled (emptied) it to who empties (fills) it.
+/// Numbers of the ordered accesses. Edge (S1)-(S2): a cell's bytes, from who filled (emptied) it to who
+/// empties (fills) it.
 enum class ticket_access : int {
-    reads_sequence = 1,    ///< (S1) acquire; partner (S2)
-    writes_sequence = 2,   ///< (S2) release; partner (S1)
-    claims = 3,            ///< (S3) only the claim's atomicity matters; the policy may order it
+    reads_sequence = 1,   ///< (S1) acquire; partner (S2)
+    writes_sequence = 2,  ///< (S2) release; partner (S1)
+    claims = 3,           ///< (S3) only the claim's atomicity matters; the policy may order it
 };
 
 template <class Policies, std::size_t ItemBytes>
@@ -81,6 +83,9 @@ public:
     [[nodiscard]] observer& observed() noexcept { return observer_; }
 
 private:
+    /// More rounds than losing every race to honest peers takes.
+    static constexpr std::uint64_t patience = std::uint64_t{1} << 24;
+
     /// Sequences are stored relative to their cell's number, so that zeroed memory is an empty ring.
     [[nodiscard]] std::uint64_t relative(std::uint64_t value, std::uint64_t position) const noexcept {
         return value - (position & (capacity_ - 1));
@@ -97,11 +102,13 @@ private:
     bool claim(word& index, std::uint64_t lead, std::uint64_t& position) {
         backoff wait;
         position = index.load(std::memory_order_relaxed);  // a hint: the claim (S3) checks it
-        for (;;) {
-            auto const now = ordering::template load<atomics, access::reads_sequence>(sequence(position));  // (S1)
+        for (std::uint64_t round = 0; round < patience; ++round) {
+            auto const now =
+                ordering::template load<atomics, access::reads_sequence>(sequence(position));  // (S1)
             auto const ahead = static_cast<std::int64_t>(now - relative(position + lead, position));
             if (ahead == 0) {
-                if (ordering::template exchange_if<atomics, access::claims>(index, position, position + 1))  // (S3)
+                if (ordering::template exchange_if<atomics, access::claims>(index, position,
+                                                                            position + 1))  // (S3)
                     return true;
                 observer_.retry();
                 observer_.backoff();
@@ -112,6 +119,8 @@ private:
                 position = index.load(std::memory_order_relaxed);
             }
         }
+        throw error(errc::corrupt,
+                    "queue: no progress was possible for 16777216 rounds; a peer overwrote it: make it anew");
     }
 
     word* head_;
@@ -128,8 +137,11 @@ struct ticket {
     using policy_kind = policy::algorithm_kind;
     static constexpr std::string_view name = "ticket";
     static constexpr std::uint32_t id = 2;
+    static constexpr std::uint64_t min_capacity =
+        2;  // with one cell, "full" and "empty in the next lap" are the same number
     static constexpr bool has_handles = false;
-    static constexpr bool can_sleep = false;  // a wake-up would cost each operation a fence that the ring itself has no need of
+    static constexpr bool can_sleep =
+        false;  // a wake-up would cost each operation a fence that the ring itself has no need of
     static constexpr bool takes_ordering = true;
     static constexpr bool takes_backoff = true;
     static constexpr bool kill_safe = false;

@@ -1,0 +1,560 @@
+// The format as data (format/layout.json), as pages (format/*.md) and as golden images, against the C++ that
+// implements it.
+
+#include <zeroipc/zeroipc.hpp>
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iomanip>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "zeroipc_testing.hpp"
+
+namespace {
+
+using nlohmann::json;
+using zeroipc::Memory;
+using zeroipc::Queue;
+namespace format = zeroipc::format;
+namespace testing = zeroipc::testing;
+
+std::string const directory = ZEROIPC_FORMAT_DIR;
+
+std::string text_of(std::string const& file) {
+    std::ifstream in(directory + "/" + file);
+    INFO("reading " << file);
+    REQUIRE(in);
+    std::ostringstream all;
+    all << in.rdbuf();
+    return all.str();
+}
+
+json const& constants() {
+    static json const all = json::parse(text_of("layout.json"));
+    return all;
+}
+
+/// The number at a JSON pointer.
+std::uint64_t number(std::string const& pointer) {
+    INFO(pointer);
+    return constants().at(json::json_pointer(pointer)).get<std::uint64_t>();
+}
+
+struct field {
+    std::uint64_t offset;
+    std::uint64_t bytes;
+};
+
+field field_at(std::string const& pointer) {
+    return {number(pointer + "/offset"), number(pointer + "/bytes")};
+}
+
+void check_field(std::string const& pointer, std::size_t offset, std::size_t bytes) {
+    INFO(pointer);
+    CHECK(field_at(pointer).offset == offset);
+    CHECK(field_at(pointer).bytes == bytes);
+}
+
+template <class U>
+U value_at(std::string const& bytes, std::uint64_t offset) {
+    U value{};
+    REQUIRE(offset + sizeof value <= bytes.size());
+    std::memcpy(&value, bytes.data() + offset, sizeof value);
+    return value;
+}
+
+std::uint64_t align_up(std::uint64_t value, std::uint64_t to) { return (value + to - 1) / to * to; }
+
+/// The image in a .hex file (format/layout.md).
+std::string image_of(std::string const& file, std::uint64_t bytes) {
+    std::string image(bytes, '\0');
+    std::istringstream lines(text_of("golden/" + file));
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words(line);
+        std::size_t offset = 0;
+        words >> std::hex >> offset;
+        for (unsigned i = 0; i < 16; ++i) {
+            unsigned byte = 0x100;
+            words >> byte;
+            REQUIRE(byte < 0x100);
+            REQUIRE(offset + i < bytes);
+            image[offset + i] = static_cast<char>(byte);
+        }
+    }
+    return image;
+}
+
+/// As the .hex files have it, so that a failed comparison can be read.
+std::string listing(std::string const& image) {
+    std::ostringstream text;
+    text << std::hex << std::setfill('0');
+    for (std::size_t at = 0; at < image.size(); at += 16) {
+        auto const part = image.substr(at, 16);
+        if (part.find_first_not_of('\0') == std::string::npos) continue;
+        text << std::setw(8) << at << ' ';
+        for (char const byte : part)
+            text << ' ' << std::setw(2) << unsigned{static_cast<unsigned char>(byte)};
+        text << '\n';
+    }
+    return text.str();
+}
+
+/// What a process would leave that is killed next to its commit.
+struct snapshots {
+    Memory const* memory = nullptr;
+    std::string before;
+    std::string after;
+
+    [[nodiscard]] std::string take() const {
+        return memory == nullptr
+                   ? std::string()
+                   : std::string(reinterpret_cast<char const*>(memory->base()), memory->bytes());
+    }
+};
+snapshots commits;
+
+struct ordering_with_snapshots : zeroipc::ordering::acq_rel {
+    template <class Atomics, auto Access, class Word, class V>
+    static bool exchange_if(Word& word, V& expected, V desired) {
+        bool const commit = Access == zeroipc::exchange_access::commits;
+        if (commit) commits.before = commits.take();
+        bool const done = acq_rel::exchange_if<Atomics, Access>(word, expected, desired);
+        if (commit) commits.after = commits.take();
+        return done;
+    }
+};
+
+/// Where a queue of the exchange ring has its parts, from the numbers of layout.json alone.
+struct parts {
+    std::uint64_t slots;
+    std::uint64_t cells;
+    std::uint64_t buffers;
+    std::uint64_t total;
+};
+
+parts expected_parts(std::string const& layout, std::uint64_t capacity, std::uint64_t slots,
+                     std::uint64_t item_size) {
+    auto const ring = [](char const* key) { return number(std::string("/queue/exchange/") + key); };
+    auto const body = number("/queue/layouts/" + layout + "/body");
+    auto const cells = body + number("/queue/layouts/" + layout + "/line") * slots;
+    auto const buffers = align_up(cells + ring("cell_bytes") * capacity, ring("buffers_alignment"));
+    auto const count = capacity + ring("spares_per_slot") * slots;
+    return {body, cells, buffers, buffers + align_up(item_size, ring("item_alignment")) * count};
+}
+
+template <std::size_t Bytes>
+struct item {
+    std::array<unsigned char, Bytes> bytes;
+};
+
+template <class Q>
+void check_parts(std::string const& layout) {
+    using ring = testing::ring_of<Q>;
+    constexpr auto size = sizeof(typename Q::value_type);
+    CHECK(ring::item_stride == align_up(size, number("/queue/exchange/item_alignment")));
+    CHECK(ring::cell_stride == number("/queue/exchange/cell_bytes"));
+    for (std::uint64_t capacity = 1; capacity <= 4096; capacity *= 4) {
+        for (std::uint32_t const slots : {1U, 2U, 64U, 1000U}) {
+            INFO(layout << ", capacity " << capacity << ", " << slots << " slots, items of " << size
+                        << " bytes");
+            auto const is = ring::geometry(capacity, slots);
+            auto const expected = expected_parts(layout, capacity, slots, size);
+            CHECK(is.slots == expected.slots);
+            CHECK(is.cells == expected.cells);
+            CHECK(is.buffers == expected.buffers);
+            CHECK(is.total == expected.total);
+            CHECK(Q::bytes_for(capacity, {slots}) == expected.total);
+        }
+    }
+}
+
+template <class Layout>
+void check_layout() {
+    std::string const at = "/queue/layouts/" + std::string(Layout::name) + "/";
+    INFO(at);
+    CHECK(number(at + "number") == Layout::id);
+    CHECK(number(at + "head") == Layout::head_offset);
+    CHECK(number(at + "tail") == Layout::tail_offset);
+    CHECK(number(at + "items_wait") == Layout::items_wait_offset);
+    CHECK(number(at + "space_wait") == Layout::space_wait_offset);
+    CHECK(number(at + "body") == Layout::body_offset);
+    CHECK(number(at + "line") == Layout::line);
+    CHECK(constants().at("queue").at("layouts").at(std::string(Layout::name)).size() == 7);
+
+    using ring = testing::ring_of<Queue<std::uint64_t, Layout>>;
+    CHECK(ring::item_stride == 8);
+    check_parts<Queue<item<1>, Layout>>(std::string(Layout::name));
+    check_parts<Queue<std::uint64_t, Layout>>(std::string(Layout::name));
+    check_parts<Queue<item<100>, Layout>>(std::string(Layout::name));
+}
+
+json const& golden() {
+    static json const one = json::parse(text_of("golden/queue-compact-4x8.json"));
+    return one;
+}
+
+std::vector<std::uint64_t> items_of(json const& stage) {
+    return stage.at("items").get<std::vector<std::uint64_t>>();
+}
+
+template <class Q>
+std::vector<std::uint64_t> drain(Q& queue) {
+    std::vector<std::uint64_t> items;
+    while (auto const one = queue.try_pop()) {
+        items.push_back(*one);
+        REQUIRE(items.size() <= queue.capacity());
+    }
+    return items;
+}
+
+/// An image without head and tail, which are lower bounds, once they are known to be good ones.
+std::string without_indices(std::string image, json const& stage) {
+    auto const queue = golden().at("structure").at("offset").get<std::uint64_t>();
+    std::array<char const*, 2> const indices{"head", "tail"};
+    for (std::size_t i = 0; i < 2; ++i) {
+        auto const at = queue + number(std::string("/queue/layouts/compact/") + indices[i]);
+        auto const done = stage.at("done").at(i).get<std::uint64_t>();
+        INFO(indices[i]);
+        CHECK(done - value_at<std::uint64_t>(image, at) <= number("/queue/exchange/index_step"));
+        image.replace(at, 8, 8, '\0');
+    }
+    return image;
+}
+
+/// The numbered accesses that a page's tables list, each with its partners: rows `| (X1) | ... | partners |`.
+std::map<std::string, std::set<std::string>> edges_of(std::string const& page) {
+    std::map<std::string, std::set<std::string>> all;
+    std::regex const label(R"(\(([A-Z]\d)\))");
+    std::istringstream lines(text_of(page));
+    for (std::string line; std::getline(lines, line);) {
+        if (line.rfind("| (", 0) != 0) continue;
+        auto const last = line.rfind('|', line.size() - 2);
+        std::smatch name;
+        REQUIRE(std::regex_search(line, name, label));
+        auto const own = name[1].str();
+        INFO(page << ": " << own << " stands in two rows");
+        REQUIRE(all.count(own) == 0);
+        auto& partners = all[own];
+        auto const column = line.substr(last);
+        for (std::sregex_iterator it(column.begin(), column.end(), label), end; it != end; ++it)
+            partners.insert((*it)[1]);
+    }
+    return all;
+}
+
+}  // namespace
+
+TEST_CASE("the segment's constants are those of layout.json", "[fast]") {
+    CHECK(number("/format_version") == format::version);
+    CHECK(constants().at("byte_order") == "little");
+    CHECK(number("/segment/magic_u32") == format::magic);
+    CHECK(number("/segment/unfinished_u32") == format::unfinished);
+    for (auto const& [key, value] :
+         {std::pair("magic", format::magic), std::pair("unfinished_magic", format::unfinished)}) {
+        std::string bytes(4, '\0');
+        std::memcpy(bytes.data(), &value, 4);
+        CHECK(constants().at("segment").at(key) == bytes);
+    }
+
+    CHECK(number("/segment/header_bytes") == format::header_bytes);
+    CHECK(number("/segment/header_bytes") == sizeof(format::header));
+    check_field("/segment/header/magic", offsetof(format::header, magic), sizeof(format::header::magic));
+    check_field("/segment/header/version_and_entries", offsetof(format::header, version_and_entries),
+                sizeof(format::header::version_and_entries));
+    check_field("/segment/header/count", offsetof(format::header, count), sizeof(format::header::count));
+    check_field("/segment/header/next", offsetof(format::header, next), sizeof(format::header::next));
+    check_field("/segment/cursor", offsetof(format::header, count), sizeof(std::uint64_t));
+    CHECK(number("/segment/version_bits") + number("/segment/max_entries_bits") == 32);
+
+    CHECK(number("/segment/entry_bytes") == format::entry_bytes);
+    CHECK(number("/segment/entry_bytes") == sizeof(format::entry));
+    check_field("/segment/entry/name", offsetof(format::entry, name), format::name_bytes);
+    check_field("/segment/entry/offset", offsetof(format::entry, offset), sizeof(format::entry::offset));
+    check_field("/segment/entry/size", offsetof(format::entry, size), sizeof(format::entry::size));
+    CHECK(number("/segment/structure_alignment") == format::structure_alignment);
+
+    CHECK(number("/segment/locks/creation") == zeroipc::detail::creation_byte);
+    CHECK(number("/segment/locks/attached") == zeroipc::detail::attached_byte);
+    CHECK(number("/segment/limits/bytes_below") == format::segment_limit);
+    CHECK(number("/segment/limits/max_entries_most") == format::max_entries_limit);
+    CHECK(number("/segment/limits/max_entries_most") == (1U << number("/segment/max_entries_bits")) - 1);
+    CHECK(number("/segment/limits/name_bytes_most") == format::name_bytes - 1);
+
+    for (std::uint32_t const n : {1U, 2U, 64U, 65535U})
+        CHECK(format::table_end(n) ==
+              align_up(number("/segment/header_bytes") + number("/segment/entry_bytes") * n,
+                       number("/segment/structure_alignment")));
+}
+
+TEST_CASE("the descriptor's constants are those of layout.json", "[fast]") {
+    using format::descriptor;
+    CHECK(number("/descriptor/bytes") == sizeof(descriptor));
+    std::string const at = "/descriptor/fields/";
+    check_field(at + "kind", offsetof(descriptor, kind), sizeof(descriptor::kind));
+    check_field(at + "algorithm", offsetof(descriptor, algorithm), sizeof(descriptor::algorithm));
+    check_field(at + "layout", offsetof(descriptor, layout), sizeof(descriptor::layout));
+    check_field(at + "item_size", offsetof(descriptor, item_size), sizeof(descriptor::item_size));
+    check_field(at + "item_stride", offsetof(descriptor, item_stride), sizeof(descriptor::item_stride));
+    check_field(at + "cell_stride", offsetof(descriptor, cell_stride), sizeof(descriptor::cell_stride));
+    check_field(at + "handle_slots", offsetof(descriptor, handle_slots), sizeof(descriptor::handle_slots));
+    check_field(at + "key_size", offsetof(descriptor, key_size), sizeof(descriptor::key_size));
+    check_field(at + "seed", offsetof(descriptor, seed), sizeof(descriptor::seed));
+    check_field(at + "reserved", offsetof(descriptor, reserved), sizeof(descriptor::reserved));
+    CHECK(constants().at("descriptor").at("fields").size() == 10);
+
+    CHECK(number("/descriptor/kinds/array") == static_cast<std::uint32_t>(format::kind::array));
+    CHECK(number("/descriptor/kinds/queue") == static_cast<std::uint32_t>(format::kind::queue));
+    CHECK(number("/descriptor/kinds/stack") == static_cast<std::uint32_t>(format::kind::stack));
+    CHECK(number("/descriptor/kinds/map") == static_cast<std::uint32_t>(format::kind::map));
+    CHECK(constants().at("descriptor").at("kinds").size() == 4);
+}
+
+TEST_CASE("the queue's constants are those of layout.json", "[fast]") {
+    CHECK(number("/queue/algorithms/exchange") == zeroipc::algorithm::exchange::id);
+    CHECK(number("/queue/limits/capacity_most") == Queue<int>::max_capacity);
+    CHECK(number("/queue/limits/handle_slots_most") == zeroipc::detail::most_handle_slots);
+    CHECK_NOTHROW(
+        Queue<int>::bytes_for(1, {static_cast<std::uint32_t>(number("/queue/limits/handle_slots_least"))}));
+    check_layout<zeroipc::layout::compact>();
+    check_layout<zeroipc::layout::padded>();
+    check_field("/queue/header/head", zeroipc::layout::compact::head_offset, sizeof(std::uint64_t));
+    check_field("/queue/header/tail", zeroipc::layout::compact::tail_offset, sizeof(std::uint64_t));
+    CHECK(number("/queue/header_bytes") == field_at("/queue/header/capacity").offset + 8);
+    CHECK(number("/queue/descriptor_offset") == number("/queue/header_bytes"));
+    CHECK(constants().at("queue").at("layouts").size() == 2);
+}
+
+TEMPLATE_TEST_CASE("a fresh queue says what it is where layout.json says", "[fast]", zeroipc::layout::compact,
+                   zeroipc::layout::padded) {
+    testing::segment_name const name;
+    auto memory = Memory::create(name, 1 << 16);
+    Queue<item<13>, TestType> const queue(memory, "q", 16, {3});
+    auto const bytes = testing::raw_object(name).bytes().substr(memory.find("q")->offset);
+    auto const description = bytes.substr(number("/queue/descriptor_offset"), number("/descriptor/bytes"));
+    auto const says = [&](char const* key) {
+        auto const where = field_at(std::string("/descriptor/fields/") + key);
+        return where.bytes == 8 ? value_at<std::uint64_t>(description, where.offset)
+                                : value_at<std::uint32_t>(description, where.offset);
+    };
+    CHECK(says("kind") == number("/descriptor/kinds/queue"));
+    CHECK(says("algorithm") == number("/queue/algorithms/exchange"));
+    CHECK(says("layout") == number("/queue/layouts/" + std::string(TestType::name) + "/number"));
+    CHECK(says("item_size") == 13);
+    CHECK(says("item_stride") == 16);
+    CHECK(says("cell_stride") == number("/queue/exchange/cell_bytes"));
+    CHECK(says("handle_slots") == 3);
+    CHECK(says("key_size") == 0);
+    CHECK(says("seed") == 0);
+    auto const reserved = field_at("/descriptor/fields/reserved");
+    CHECK(description.substr(reserved.offset, reserved.bytes) == std::string(reserved.bytes, '\0'));
+    CHECK(value_at<std::uint64_t>(bytes, number("/queue/header/capacity/offset")) == 16);
+    // All else is zero.
+    auto rest = bytes;
+    rest.replace(number("/queue/header/capacity/offset"), 8, 8, '\0');
+    rest.replace(number("/queue/descriptor_offset"), number("/descriptor/bytes"), number("/descriptor/bytes"),
+                 '\0');
+    CHECK(rest.find_first_not_of('\0') == std::string::npos);
+}
+
+TEST_CASE("a futex word has the bits of layout.json", "[fast]") {
+    using waiters = zeroipc::detail::waiters<zeroipc::atomics::native>;
+    auto const bit = (1U << number("/queue/futex_word/sleeping_bits")) - 1;
+    auto const step = number("/queue/futex_word/wake_step");
+    zeroipc::observer::counting observer;
+    waiters::word word{0};
+    CHECK(waiters::announce(word) == bit);
+    waiters::notify<true>(word, observer);
+    CHECK(word.load() == step);
+    CHECK(waiters::announce(word) == (step | bit));
+    waiters::notify<false>(word, observer);
+    waiters::notify<false>(word, observer);  // nobody sleeps: not counted
+    CHECK(word.load() == 2 * step);
+    CHECK(waiters::longest.count() ==
+          static_cast<std::int64_t>(number("/queue/futex_word/longest_sleep_ms")));
+}
+
+TEST_CASE("the words of a used queue are those of the page's formulas", "[fast]") {
+    // Capacity, handle slots, and the bits of a buffer number: the least b with 2^b >= capacity + 2 slots.
+    struct shape {
+        std::uint64_t capacity;
+        std::uint32_t slots;
+        unsigned bits;
+    };
+    for (auto const& s : {shape{1, 1, 2}, shape{2, 1, 2}, shape{2, 3, 3}, shape{8, 4, 4}, shape{8, 5, 5}}) {
+        INFO("capacity " << s.capacity << ", " << s.slots << " handle slots");
+        testing::segment_name const name;
+        auto memory = Memory::create(name, 1 << 16);
+        Queue<std::uint64_t> queue(memory, "q", s.capacity, {s.slots});
+        auto const at = memory.find("q")->offset;
+        auto const where = expected_parts("compact", s.capacity, s.slots, 8);
+        auto const word = [&](std::uint64_t offset) {
+            return value_at<std::uint64_t>(
+                std::string(reinterpret_cast<char const*>(memory.base()), memory.bytes()), at + offset);
+        };
+        auto const slot = [&](char const* key) {
+            return word(where.slots + number(std::string("/queue/exchange/slot/") + key + "/offset"));
+        };
+
+        // One handle: the spare goes into the cell, and what the cell had is the next spare.
+        std::uint64_t spare = s.capacity;
+        std::vector<std::uint64_t> cell(s.capacity);
+        for (std::uint64_t i = 0; i < s.capacity; ++i) cell[i] = i;
+        std::uint64_t expected = 0;
+        for (std::uint64_t position = 0; position < s.capacity; ++position) {
+            REQUIRE(queue.try_push(position + 100));
+            auto const i = position % s.capacity;
+            CHECK(word(where.cells + 8 * i) == ((std::uint64_t{1} << s.bits) | (spare ^ i)));
+            CHECK(word(where.buffers + 8 * spare) == position + 100);
+            std::swap(spare, cell[i]);
+            CHECK(slot("out") == (spare ^ s.capacity) << number("/queue/exchange/pending_bits"));
+            CHECK(slot("position") == position);
+            CHECK(slot("expected") == expected);
+        }
+        std::uint64_t taken = s.capacity + 1;
+        CHECK(slot("in") == 0);
+        REQUIRE(queue.try_pop() == 100);
+        CHECK(word(where.cells) == ((std::uint64_t{2} << s.bits) | taken));
+        std::swap(taken, cell[0]);
+        CHECK(slot("in") == (taken ^ (s.capacity + 1)) << 1);
+        // The indices are lower bounds.
+        CHECK(1 - word(number("/queue/layouts/compact/head")) <= number("/queue/exchange/index_step"));
+        CHECK(s.capacity - word(number("/queue/layouts/compact/tail")) <=
+              number("/queue/exchange/index_step"));
+        CHECK(word(number("/queue/header/capacity/offset")) == s.capacity);
+    }
+}
+
+TEST_CASE("a fresh segment has the bytes of the golden images", "[fast]") {
+    auto const bytes = golden().at("bytes").get<std::uint64_t>();
+    auto const& structure = golden().at("structure");
+    REQUIRE(golden().at("format_version") == format::version);
+
+    testing::segment_name const name;
+    zeroipc::memory_options options;
+    options.max_entries = golden().at("max_entries").get<std::uint32_t>();
+    auto memory = Memory::create(name, bytes, options);
+    Queue<std::uint64_t, ordering_with_snapshots> queue(memory, structure.at("name").get<std::string>(),
+                                                        structure.at("capacity").get<std::uint64_t>(),
+                                                        {structure.at("handle_slots").get<std::uint32_t>()});
+    auto const entry = memory.entries().at(0);
+    CHECK(entry.name == structure.at("name"));
+    CHECK(entry.offset == structure.at("offset"));
+    CHECK(entry.size == structure.at("size"));
+
+    commits.memory = &memory;
+    bool killed = false;
+    for (auto const& stage : golden().at("stages")) {
+        auto const operation = stage.at("operation").get<std::string>();
+        INFO(stage.dump());
+        auto now = [&] { return testing::raw_object(name).bytes(); };
+        std::string found;
+        if (operation == "make") {
+            found = now();
+        } else if (operation == "push") {
+            REQUIRE(queue.try_push(stage.at("item").get<std::uint64_t>()));
+            found = now();
+        } else if (operation == "pop") {
+            REQUIRE(queue.try_pop() == stage.at("item").get<std::uint64_t>());
+            found = now();
+        } else {
+            REQUIRE(operation == "kill");
+            if (!killed) REQUIRE(queue.try_push(stage.at("item").get<std::uint64_t>()));
+            killed = true;
+            found = stage.at("when") == "before" ? commits.before : commits.after;
+        }
+        auto const image = "golden/" + stage.at("image").get<std::string>();
+        // After a change of the format that is meant: run once with this set, and read the difference.
+        if (std::getenv("ZEROIPC_WRITE_GOLDEN") != nullptr)
+            std::ofstream(directory + "/" + image) << listing(found);
+        auto const expected = image_of(stage.at("image").get<std::string>(), bytes);
+        CHECK(listing(without_indices(found, stage)) == listing(without_indices(expected, stage)));
+    }
+    commits.memory = nullptr;
+}
+
+TEST_CASE("golden images open, and give their items", "[fast]") {
+    auto const bytes = golden().at("bytes").get<std::uint64_t>();
+    auto const& structure = golden().at("structure");
+    auto const queue_name = structure.at("name").get<std::string>();
+    auto const capacity = structure.at("capacity").get<std::uint64_t>();
+    auto const slots = structure.at("handle_slots").get<std::uint32_t>();
+    for (auto const& stage : golden().at("stages")) {
+        INFO(stage.dump());
+        testing::segment_name const name;
+        testing::raw_object const object(name, bytes);
+        object.write_bytes(0, image_of(stage.at("image").get<std::string>(), bytes));
+
+        auto memory = Memory::open(name);
+        CHECK(memory.max_entries() == golden().at("max_entries"));
+        Queue<std::uint64_t> queue(memory, queue_name);
+        CHECK(queue.capacity() == capacity);
+        CHECK(queue.handle_slot() == 0);
+        auto const at =
+            structure.at("offset").get<std::uint64_t>() + expected_parts("compact", capacity, slots, 8).slots;
+        for (std::size_t i = 0; i < 2; ++i)
+            CHECK(object.read<std::uint64_t>(at + 8 * i) ==
+                  stage.at("slot_words").at(i).get<std::uint64_t>());
+        CHECK(testing::conserved<decltype(queue)>(memory, queue_name, capacity, slots));
+
+        CHECK(drain(queue) == items_of(stage));
+        std::vector<std::uint64_t> const fill{11, 12, 13, 14};
+        for (auto const one : fill) CHECK(queue.try_push(one));
+        CHECK_FALSE(queue.try_push(15));
+        Queue<std::uint64_t> other(memory, queue_name);
+        CHECK(drain(other) == fill);
+        CHECK(testing::conserved<decltype(queue)>(memory, queue_name, capacity, slots));
+    }
+}
+
+TEST_CASE("queue.md shows the golden bytes", "[fast]") {
+    auto const page = text_of("queue.md");
+    std::set<std::string> shown;
+    for (auto const& stage : golden().at("stages")) {
+        std::istringstream lines(text_of("golden/" + stage.at("image").get<std::string>()));
+        for (std::string line; std::getline(lines, line);) {
+            INFO(line);
+            // Every line but those of the segment's own header and table.
+            if (line >= "00000080") CHECK(page.find(line) != std::string::npos);
+            shown.insert(line);
+        }
+    }
+    // And no others.
+    std::regex const is_line("^[0-9a-f]{8} ( [0-9a-f]{2}){16}");
+    std::istringstream lines(page);
+    for (std::string line; std::getline(lines, line);) {
+        std::smatch found;
+        if (!std::regex_search(line, found, is_line)) continue;
+        INFO(line);
+        CHECK(shown.count(found.str()) == 1);
+    }
+}
+
+TEST_CASE("every ordering edge of the pages is named at both ends", "[fast]") {
+    auto const page = GENERATE(as<std::string>{}, "segment.md", "queue.md");
+    auto const edges = edges_of(page);
+    REQUIRE_FALSE(edges.empty());
+    for (auto const& [own, partners] : edges) {
+        for (auto const& partner : partners) {
+            INFO(page << ": (" << own << ") names (" << partner << ")");
+            REQUIRE(edges.count(partner) == 1);
+            CHECK(edges.at(partner).count(own) == 1);
+        }
+    }
+    std::string const expected =
+        page == "queue.md" ? "Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 S1 S2 S3 W1 W2 W3 W4 " : "T1 T2 T3 ";
+    std::string names;
+    for (auto const& [own, partners] : edges) names += own + " ";
+    CHECK(names == expected);
+}

@@ -1,0 +1,128 @@
+"""Reading run folders, whole and damaged."""
+
+from __future__ import annotations
+
+import json
+
+import make_records
+import pytest
+from zeroipc_report import records
+
+
+@pytest.fixture
+def lines():
+    return make_records.records(rounds=2)
+
+
+def test_a_whole_folder(write, lines):
+    folder = records.load(write(lines))
+    assert len(folder.frame) == len(lines)
+    assert folder.warnings == []
+    assert folder.environment["machine"] == "demo-cpu-2c-1n-00000000"
+    assert folder.frame["failed"].sum() == 1
+    assert len(folder.usable) == len(lines) - 1
+
+
+def test_the_value_is_the_throughput_or_the_median_round_trip(write, lines):
+    frame = records.load(write(lines)).frame
+    for row, line in zip(frame.to_dict("records"), lines):
+        if line["status"] == "ok":
+            expected = line["throughput"]["operations_per_s"] if line["throughput"] else line["latency"]["p50_ns"]
+            assert row["value"] == expected
+
+
+def test_a_torn_last_line_is_left_out_with_a_warning(write, lines):
+    folder = write(lines)
+    path = folder / "records.jsonl"
+    path.write_bytes(path.read_bytes()[:-200])
+    read = records.load(folder)
+    assert len(read.frame) == len(lines) - 1
+    assert f"line {len(lines)}" in read.warnings[0]
+
+
+def test_a_last_line_that_lacks_only_its_newline_is_kept(write, lines):
+    folder = write(lines)
+    path = folder / "records.jsonl"
+    path.write_bytes(path.read_bytes()[:-1])
+    read = records.load(folder)
+    assert len(read.frame) == len(lines)
+    assert read.warnings == []
+
+
+def test_a_broken_line_in_the_middle_is_named(write, lines):
+    folder = write(lines)
+    path = folder / "records.jsonl"
+    content = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join([content[0], '{"schema": oops}\n', *content[1:]]), encoding="utf-8")
+    with pytest.raises(records.RecordsError, match=r"records\.jsonl:2: not JSON .*Remove that line"):
+        records.load(folder)
+
+
+@pytest.mark.parametrize("content", ["", "\n\n"])
+def test_an_empty_file_says_what_to_do(write, lines, content):
+    folder = write(lines)
+    (folder / "records.jsonl").write_text(content, encoding="utf-8")
+    with pytest.raises(records.RecordsError, match="holds no records.*scripts/bench"):
+        records.load(folder)
+
+
+def test_a_missing_file_says_what_to_name(tmp_path):
+    with pytest.raises(records.RecordsError, match="cannot be read.*results/<machine>"):
+        records.load(tmp_path)
+
+
+def test_a_record_of_another_schema_is_refused(write, lines):
+    lines[3]["schema"] = "zeroipc-record/2"
+    with pytest.raises(records.RecordsError, match=r"records\.jsonl:4: its schema is 'zeroipc-record/2'"):
+        records.load(write(lines))
+
+
+def test_a_record_that_lacks_a_key_is_refused(write, lines):
+    del lines[0]["separate_cores"]
+    with pytest.raises(records.RecordsError, match=r"records\.jsonl:1: the record lacks separate_cores"):
+        records.load(write(lines))
+
+
+def test_a_cell_twice_in_a_round_is_refused(write, lines):
+    with pytest.raises(records.RecordsError, match="stands twice in round 0"):
+        records.load(write([*lines, lines[0]]))
+
+
+def test_a_missing_environment_is_a_warning(write, lines):
+    folder = write(lines)
+    (folder / "environment.json").unlink()
+    read = records.load(folder)
+    assert read.environment == {}
+    assert "There is no environment.json" in read.warnings[0]
+
+
+@pytest.mark.parametrize("content", ["{", "[]"])
+def test_a_broken_environment_is_a_warning(write, lines, content):
+    folder = write(lines)
+    (folder / "environment.json").write_text(content, encoding="utf-8")
+    read = records.load(folder)
+    assert read.environment == {}
+    assert "environment.json is not" in read.warnings[0]
+
+
+def test_names_of_host_and_user_are_not_read(write, lines):
+    folder = write(lines)
+    about = make_records.environment(2)
+    about["os"]["hostname"] = "secret-host"
+    about["build"]["User"] = "secret-user"
+    (folder / "environment.json").write_text(json.dumps(about), encoding="utf-8")
+    assert "secret" not in json.dumps(records.load(folder).environment)
+
+
+def test_a_run_whose_check_failed_does_not_count(write, lines):
+    victim = next(line for line in lines if line["status"] == "ok")
+    victim["verification"]["passed"] = False
+    assert records.load(write(lines)).frame["failed"].sum() == 2
+
+
+def test_a_run_without_a_figure_is_neither_failed_nor_usable(write, lines):
+    victim = next(line for line in lines if line["mode"] == "pingpong")
+    victim["latency"]["p50_ns"] = None
+    frame = records.load(write(lines)).frame
+    assert frame["failed"].sum() == 1
+    assert (~frame["usable"]).sum() == 2

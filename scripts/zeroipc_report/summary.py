@@ -1,0 +1,235 @@
+"""What the records say: a summary of each cell, each variant against its default, and the numbers to show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable, List, Tuple
+
+import numpy as np
+import pandas as pd
+
+from .records import Point, RunFolder
+from .stats import FEWEST_ROUNDS, Better, Estimate, Verdict, estimate_median, judge, paired_ratios
+
+FETCH_ADD = "bound/fetch_add"
+CACHELINE = "bound/cacheline"
+PIPE = "bound/pipe"
+# These bounds move no items, so payload and capacity do not tell them apart.
+WITHOUT_PAYLOAD = (FETCH_ADD, CACHELINE)
+
+
+@dataclass(frozen=True)
+class CellSummary:
+    """One cell over its rounds. The estimate is in operations a second (throughput) or ns (round trip, p50)."""
+
+    point: Point
+    variant: str
+    kind: str
+    is_default: bool
+    oversubscribed: bool
+    estimate: Estimate
+    runs: int
+    failed: int
+    flagged: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A variant against the default at one point; the estimate is of the ratio, variant over default."""
+
+    point: Point
+    variant: str
+    baseline: str
+    better: Better
+    ratio: Estimate
+    verdict: Verdict
+    rounds: int  # in which either was run
+    flagged_rounds: int  # of those used: either run flagged for more than being oversubscribed
+    moved_rounds: int  # of those used: cores separate for one run and shared for the other
+    oversubscribed: bool
+
+
+@dataclass(frozen=True)
+class Target:
+    """One of the numbers to show: a ratio of two cells against a figure that is aimed at."""
+
+    statement: str
+    ratio: Estimate
+    goal: float
+    at_most: bool  # else at least
+    rounds: int  # in which either was run
+    note: str
+
+    @property
+    def result(self) -> str:
+        """`met` and `not met` go by the median; the interval stands beside it."""
+        if self.ratio.n == 0:
+            return "no rounds"
+        met = self.ratio.median <= self.goal if self.at_most else self.ratio.median >= self.goal
+        return "met" if met else "not met"
+
+
+def better_of(mode: str) -> Better:
+    """Which way the quantity that a mode is judged by improves."""
+    return Better.HIGHER if mode == "throughput" else Better.LOWER
+
+
+def by_round(rows: pd.DataFrame) -> pd.Series:
+    """The values of one cell's usable runs, indexed by (run, round)."""
+    usable = rows[rows["usable"]]
+    return usable.set_index(["run", "round"])["value"]
+
+
+def cells(frame: pd.DataFrame) -> List[CellSummary]:
+    """Every cell, in the points' order, the default first, then other variants by name, then bounds."""
+    found = []
+    for (point, variant), rows in frame.groupby(["point", "variant"], sort=False):
+        first = rows.iloc[0]
+        found.append(CellSummary(
+            point, variant, first["kind"], first["is_default"], bool(rows["oversubscribed"].any()),
+            estimate_median(by_round(rows).to_numpy()), len(rows), int(rows["failed"].sum()),
+            int((rows["flags"].map(len) > 0).sum())))
+    return sorted(found, key=lambda cell: (cell.point.order, cell.kind == "bound", not cell.is_default, cell.variant))
+
+
+def comparisons(frame: pd.DataFrame) -> List[Comparison]:
+    """Every variant against the default of its structure at the same point, in the points' order."""
+    variants = frame[frame["kind"] == "variant"]
+    found = []
+    for (point, _), rows in variants.groupby(["point", "structure"], sort=False):
+        defaults = rows[rows["is_default"]]
+        if defaults.empty:
+            continue
+        for variant, others in rows[~rows["is_default"]].groupby("variant", sort=True):
+            found.append(_compare(point, variant, others, defaults))
+    return sorted(found, key=lambda one: (one.point.order, one.variant))
+
+
+def _compare(point: Point, variant: str, rows: pd.DataFrame, defaults: pd.DataFrame) -> Comparison:
+    ratios = paired_ratios(by_round(rows), by_round(defaults))
+    ratio = estimate_median(ratios.to_numpy())
+    better = better_of(point.mode)
+    return Comparison(
+        point, variant, defaults.iloc[0]["variant"], better, ratio, judge(ratio, better), _rounds(rows, defaults),
+        _count_pairs(rows, defaults, ratios.index, _either_flagged), _count_pairs(rows, defaults, ratios.index, _moved),
+        bool(rows["oversubscribed"].any()))
+
+
+def _rounds(one: pd.DataFrame, other: pd.DataFrame) -> int:
+    return len(_index(one).union(_index(other)))
+
+
+def _index(rows: pd.DataFrame) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(rows[["run", "round"]])
+
+
+def _count_pairs(one: pd.DataFrame, other: pd.DataFrame, used: pd.Index,
+                 holds: Callable[[pd.Series, pd.Series], bool]) -> int:
+    """In how many of the rounds used something holds of the two runs."""
+    first = one.set_index(["run", "round"])
+    second = other.set_index(["run", "round"])
+    return sum(holds(first.loc[key], second.loc[key]) for key in used)
+
+
+def _either_flagged(one: pd.Series, other: pd.Series) -> bool:
+    # Oversubscription belongs to the point and is named with it; it does not tell rounds apart.
+    return bool((set(one["flags"]) | set(other["flags"])) - {"oversubscribed"})
+
+
+def _moved(one: pd.Series, other: pd.Series) -> bool:
+    known = (one["separate_cores"], other["separate_cores"])
+    return None not in known and known[0] != known[1]
+
+
+def bounds_at(frame: pd.DataFrame, point: Point) -> pd.DataFrame:
+    """The runs of the bounds that belong beside a point: same mode, workers, window and, if they have it, payload."""
+
+    def belongs(variant: str, other: Point) -> bool:
+        same_run = (other.mode, other.producers, other.consumers, other.window_ns) == (
+            point.mode, point.producers, point.consumers, point.window_ns)
+        if not same_run or variant in WITHOUT_PAYLOAD:
+            return same_run
+        return other.payload_bytes == point.payload_bytes and other.capacity in (None, point.capacity)
+
+    bounds = frame[frame["kind"] == "bound"]
+    beside = [belongs(variant, other) for variant, other in zip(bounds["variant"], bounds["point"])]
+    return bounds.loc[bounds.index[np.asarray(beside, dtype=bool)]]
+
+
+def targets(folder: RunFolder) -> List[Target]:
+    """The numbers to show, each of the default queue at 1P1C, 8 B, capacity 1024."""
+    frame = folder.frame
+    return [
+        _target(frame, "pingpong", f"Round trip of the default queue as a multiple of that of {CACHELINE}, "
+                "over rounds with both runs on separate cores", 1.4, True, CACHELINE, separate_only=True),
+        _target(frame, "throughput", f"Throughput of the default queue as a multiple of that of {PIPE}", 4.0, False,
+                PIPE),
+        _target(frame, "throughput", "Throughput of the default queue as a multiple of that of the mutex queue", 1.5,
+                False, "/mutex/"),
+    ]
+
+
+def _target(frame: pd.DataFrame, mode: str, statement: str, goal: float, at_most: bool, reference: str,
+            separate_only: bool = False) -> Target:
+    subject = _default_queue(frame, mode)
+    if subject.empty:
+        return Target(statement, estimate_median([]), goal, at_most, 0,
+                      "the suite did not run the default queue at this point")
+    other = _reference(frame, subject.iloc[0]["point"], reference)
+    if other.empty:
+        return Target(statement, estimate_median([]), goal, at_most, _rounds(subject, subject),
+                      f"the suite did not run {reference.strip('/')} at this point")
+    rounds = _rounds(subject, other)
+    if separate_only:
+        subject, other = _separate(subject), _separate(other)
+    ratio = estimate_median(paired_ratios(by_round(subject), by_round(other)).to_numpy())
+    return Target(statement, ratio, goal, at_most, rounds, _target_note(ratio, goal, separate_only))
+
+
+def _default_queue(frame: pd.DataFrame, mode: str) -> pd.DataFrame:
+    """Runs of the default queue at 1P1C, 8 B, capacity 1024; of one window, should a suite have several."""
+
+    def wanted(point: Point) -> bool:
+        return (point.mode, point.producers, point.consumers, point.payload_bytes, point.capacity) == (
+            mode, 1, 1, 8, 1024)
+
+    rows = frame[(frame["structure"] == "queue") & frame["is_default"] & frame["point"].map(wanted)]
+    return rows if rows.empty else rows[rows["point"] == rows.iloc[0]["point"]]
+
+
+def _reference(frame: pd.DataFrame, point: Point, reference: str) -> pd.DataFrame:
+    """Runs of a bound, by name, or of the first queue variant whose name holds the reference, at the point."""
+    if reference.startswith("bound/"):
+        bounds = bounds_at(frame, point)
+        return bounds[bounds["variant"] == reference]
+    rows = frame[(frame["structure"] == "queue") & (frame["point"] == point)
+                 & frame["variant"].str.contains(reference, regex=False)]
+    return rows[rows["variant"] == rows["variant"].min()]
+
+
+def _separate(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["separate_cores"].map(lambda known: known is True)]
+
+
+def _target_note(ratio: Estimate, goal: float, separate_only: bool) -> str:
+    if ratio.n == 0:
+        return ("in no round did both runs stand on separate cores, so there is no number" if separate_only
+                else "no round has a usable run of both")
+    if ratio.n < FEWEST_ROUNDS:
+        return f"from fewer than {FEWEST_ROUNDS} rounds, too few to rely on"
+    if ratio.low <= goal <= ratio.high:
+        return "the interval does not exclude the other answer"
+    return ""
+
+
+def flag_rows(frame: pd.DataFrame) -> List[Tuple[str, str, int, int, str]]:
+    """(cell, flag, runs with it, runs of the cell, their rounds) for every cell and flag seen.
+
+    `oversubscribed` is left out: it is a property of the cell, and is told with it.
+    """
+    found = []
+    for cell, rows in frame.groupby("cell", sort=True):
+        for flag in sorted({flag for flags in rows["flags"] for flag in flags} - {"oversubscribed"}):
+            rounds = sorted(row["round"] for _, row in rows.iterrows() if flag in row["flags"])
+            found.append((cell, flag, len(rounds), len(rows), ", ".join(map(str, rounds))))
+    return found
