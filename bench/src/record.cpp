@@ -172,7 +172,8 @@ RecordWriter::RecordWriter(std::filesystem::path file) : file_(std::move(file)),
 }
 
 void RecordWriter::append(json const& record) {
-    out_ << record.dump() << '\n' << std::flush;
+    // A worker's error may have been cut in the middle of a character; that is no reason to lose the record.
+    out_ << record.dump(-1, ' ', false, json::error_handler_t::replace) << '\n' << std::flush;
     if (!out_) throw std::system_error(errno, std::generic_category(), "cannot write " + file_.string());
 }
 

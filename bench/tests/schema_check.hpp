@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// As much of JSON Schema as results/schema uses. A keyword that is not known here is a complaint, not overlooked.
+/// As much of JSON Schema as results/schema uses. A keyword that is not known here is a complaint, not
+/// overlooked.
 
 #include <algorithm>
 #include <array>
