@@ -3,7 +3,7 @@ find_package(Threads REQUIRED)
 add_library(zeroipc_options INTERFACE)
 target_compile_options(zeroipc_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-align -Wnon-virtual-dtor
-  -Woverloaded-virtual -Wnull-dereference -Wimplicit-fallthrough)
+  -Woverloaded-virtual -Wimplicit-fallthrough)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # GCC 12 sees overlaps in std::string operator+ that are not there (GCC bug 105329).
   target_compile_options(zeroipc_options INTERFACE -Wno-restrict)

@@ -340,6 +340,12 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
         while (auto const death = pool.reap()) {
             auto const& report = control.reports[death->worker];
             if (death->status == 0 && report.finished == 1) continue;
+            // Until a worker has left our group, Ctrl-C on the terminal is for it too.
+            if (WIFSIGNALED(death->status) &&
+                (WTERMSIG(death->status) == SIGINT || WTERMSIG(death->status) == SIGTERM) && interrupted()) {
+                result.interrupted = true;
+                continue;
+            }
             if (result.error.empty() || report.failed == 0)
                 result.error = describe(cell, placement, death->worker) + " " + describe(death->status);
             if (report.failed == 1) result.error += ": " + std::string(report.error.view());

@@ -31,6 +31,15 @@ std::string utc_now(char const* format) {
     return {text.data(), n};
 }
 
+/// Inside the loop, so that the iteration counts: Google Benchmark 1.7.1 aborts over repetitions with unequal
+/// numbers.
+void skip(benchmark::State& state, std::string const& why) {
+    for ([[maybe_unused]] auto _ : state) {
+        state.SkipWithError(why.c_str());
+        break;
+    }
+}
+
 std::string make_run_id() {
     std::ostringstream id;
     id << utc_now("%Y%m%dT%H%M%SZ") << '-' << std::hex << (std::random_device{}() & 0xffffU);
@@ -66,14 +75,20 @@ void Session::call(benchmark::State& state, std::size_t cell) {
         for ([[maybe_unused]] auto _ : state) state.SetIterationTime(1e-9);
         return;
     }
-    auto const round = replayed_[cell]++;
-    if (round >= results_[cell].size()) {
-        state.SkipWithError("not run: interrupted");
+    // What succeeded comes first: Google Benchmark 1.7.1 takes the list of its statistics from the first
+    // repetition, and crashes if that one failed.
+    std::vector<RunResult const*> order;
+    for (bool const ok : {true, false})
+        for (auto const& one : results_[cell])
+            if (one.ok == ok) order.push_back(&one);
+    auto const turn = replayed_[cell]++;
+    if (turn >= order.size()) {
+        skip(state, "not run: interrupted");
         return;
     }
-    auto const& result = results_[cell][round];
+    auto const& result = *order[turn];
     if (!result.ok) {
-        state.SkipWithError(result.error.c_str());
+        skip(state, result.error);
         return;
     }
     auto const& what = cells_[cell];

@@ -1,3 +1,917 @@
-#include <catch2/catch.hpp>
+// The program as its users have it: real workers, real signals. No verdict depends on how long anything
+// takes; cells whose figures do not matter are bounds and round trips, which succeed at least once in however
+// short a window.
 
-TEST_CASE("placeholder", "[fast]") { SUCCEED(); }
+#include <unistd.h>
+#include <zeroipc/memory.hpp>
+#include <zeroipc/variants/catalogue.hpp>
+
+#include <algorithm>
+#include <array>
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "schema_check.hpp"
+#include "spawned.hpp"
+#include "zeroipc/bench/plan.hpp"
+#include "zeroipc/bench/progress.hpp"
+
+using namespace zeroipc::bench::testing;
+using Catch::Matchers::Contains;
+using Catch::Matchers::EndsWith;
+using Catch::Matchers::StartsWith;
+using nlohmann::json;
+using zeroipc::bench::Cell;
+using zeroipc::bench::Mode;
+
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+/// A moment's work: one cell, which cannot fail to make progress.
+Arguments quick_run(Arguments more = {}) {
+    Arguments arguments{
+        "--mode", "throughput", "--window", "1", "--rounds", "1", "--benchmark_filter=fetch_add"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+}
+
+Arguments with(Arguments arguments, Arguments const& more) {
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+}
+
+std::vector<std::string> lines_of(std::string const& text) {
+    std::vector<std::string> lines;
+    std::istringstream in(text);
+    for (std::string line; std::getline(in, line);) lines.push_back(line);
+    return lines;
+}
+
+/// The records in a folder. Each line must be whole.
+std::vector<json> records_in(fs::path const& folder) {
+    auto const text = read_text(folder / "records.jsonl");
+    CHECK((text.empty() || text.back() == '\n'));
+    std::vector<json> records;
+    for (auto const& line : lines_of(text)) records.push_back(json::parse(line));
+    return records;
+}
+
+std::size_t records_so_far(fs::path const& folder) {
+    auto const text = read_text(folder / "records.jsonl");
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+json read_json(fs::path const& file) { return json::parse(read_text(file)); }
+
+/// A run that succeeded, was verified, and had each worker where it was asked for.
+void check_good(json const& record) {
+    INFO(record.dump());
+    CHECK(record_complaints(record).empty());
+    CHECK(record["status"] == "ok");
+    CHECK(record["error"].is_null());
+    REQUIRE(record["verification"].is_object());
+    CHECK(record["verification"]["passed"] == true);
+    CHECK(record["verification"]["sums_equal"] == true);
+    CHECK(record["verification"]["sent"] == record["verification"]["received"]);
+    auto const& placement = record["placement"];
+    CHECK(placement["verified"] == true);
+    json asked = json::array();
+    for (auto const& cpu : placement["cpus_asked"]) asked.push_back(json::array({cpu}));
+    CHECK(placement["cpus_obtained"] == asked);
+    CHECK(asked.size() == record["producers"].get<std::size_t>() + record["consumers"].get<std::size_t>());
+    CHECK(record["workers"].size() == asked.size());
+}
+
+/// Nothing is left of a coordinator that has ended.
+void check_clean(pid_t coordinator) {
+    CHECK(segments_of(coordinator).empty());
+    CHECK(workers_of(coordinator).empty());
+}
+
+/// Strings anywhere in a document, keys excluded.
+void collect_strings(json const& value, std::set<std::string>& strings) {
+    if (value.is_string()) strings.insert(value.get<std::string>());
+    if (value.is_structured())
+        for (auto const& inner : value) collect_strings(inner, strings);
+}
+
+std::string host_name() {
+    std::array<char, 256> name{};
+    REQUIRE(::gethostname(name.data(), name.size() - 1) == 0);
+    return name.data();
+}
+
+void check_anonymous(json const& document) {
+    std::set<std::string> strings;
+    collect_strings(document, strings);
+    CHECK(strings.count(host_name()) == 0);
+    CHECK(strings.count(ZEROIPC_BENCH_PROGRAM) == 0);
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------------------------------- what it says of
+// itself
+
+TEST_CASE("--help explains and runs nothing", "[fast]") {
+    auto const outcome = run_program({"--help"});
+    CHECK(outcome.status == 0);
+    CHECK(outcome.err.empty());
+    for (auto const* const part :
+         {"--suite", "--variant", "--rounds", "--out", "--watchdog", "Examples:", "Exit status"})
+        CHECK_THAT(outcome.out, Contains(part));
+    auto const theirs = run_program({"--benchmark_help"});
+    CHECK(theirs.status == 0);
+    CHECK_THAT(theirs.out, Contains("--benchmark_filter"));
+}
+
+TEST_CASE("--list names every variant, the default first, and the bounds", "[fast]") {
+    auto const outcome = run_program({"--list"});
+    CHECK(outcome.status == 0);
+    auto const lines = lines_of(outcome.out);
+    auto const& variants = zeroipc::variants::list();
+    REQUIRE(lines.size() == variants.size() + 3);
+    for (std::size_t i = 0; i < variants.size(); ++i) {
+        CHECK_THAT(lines[i], StartsWith(variants[i].name + " ") && Contains(variants[i].progress) &&
+                                 Contains(variants[i].kill_safe ? " kill-safe " : " kill-unsafe ") &&
+                                 Contains(variants[i].source));
+        CHECK((lines[i].find("(default)") != std::string::npos) == (i == 0));
+    }
+    CHECK(lines[variants.size()] == "bound/cacheline");
+}
+
+TEST_CASE("--list --json is JSON with the variants' properties, the default first", "[fast]") {
+    auto const outcome = run_program({"--list", "--json"});
+    CHECK(outcome.status == 0);
+    auto const list = json::parse(outcome.out);
+    auto const& variants = zeroipc::variants::list();
+    REQUIRE(list.size() == variants.size());
+    for (std::size_t i = 0; i < variants.size(); ++i) {
+        CHECK(list[i]["name"] == variants[i].name);
+        CHECK(list[i]["structure"] == variants[i].structure);
+        CHECK(list[i]["is_default"] == (i == 0));
+        CHECK(list[i]["kill_safe"] == variants[i].kill_safe);
+        CHECK(list[i]["linearizable_negatives"] == variants[i].linearizable_negatives);
+        CHECK(list[i]["progress"] == variants[i].progress);
+        CHECK(list[i]["source"] == variants[i].source);
+    }
+}
+
+TEST_CASE("--machine prints one word for a folder's name, always the same", "[fast]") {
+    auto const outcome = run_program({"--machine"});
+    CHECK(outcome.status == 0);
+    CHECK(outcome.err.empty());
+    auto const lines = lines_of(outcome.out);
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0].size() <= 64);
+    CHECK(lines[0].size() >= 10);
+    CHECK(lines[0].find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos);
+    CHECK(run_program({"--machine"}).out == outcome.out);
+}
+
+// -------------------------------------------------------------------------------------------------- wrong
+// usage
+
+TEST_CASE("wrong usage is refused with what was wrong, and nothing is left", "[fast]") {
+    struct Wrong {
+        Arguments arguments;
+        Arguments named;
+    };
+    Folder const folder;
+    auto const out = (folder / "new").string();
+    for (auto const& [arguments, named] : std::vector<Wrong>{
+             {{"--variant", "queue/exchang"},
+              {"'queue/exchang'", "queue/exchange/acq_rel/exp/compact", "--list"}},
+             {{"--variant", "default,mutx"}, {"'mutx'"}},
+             {{"--frobnicate"}, {"--frobnicate", "--help"}},
+             {{"--frobnicate=3"}, {"--frobnicate=3"}},
+             {{"frob"}, {"frob"}},
+             {{"--list", "--frob"}, {"--frob"}},
+             {{"--machine", "--frob"}, {"--frob"}},
+             {{"--suite", "nosuch"}, {"'nosuch'", "smoke", "quick"}},
+             {{"--suite", "/nonexistent/suite.toml"}, {"/nonexistent/suite.toml"}},
+             {{"--suite", "smoke", "--variant", "default"}, {"--suite", "--variant"}},
+             {{"--suite", "smoke", "--window", "5"}, {"--suite", "--window"}},
+             {{"--capacity", "3"}, {"capacity 3"}},
+             {{"--capacity", "0"}, {"capacity 0"}},
+             {{"--capacity", "-8"}, {"-8"}},
+             {{"--capacity", "1099511627776"}, {"1099511627776"}},
+             {{"--capacity", "1024,1000"}, {"1000"}},
+             {{"--capacity", "1", "--variant", "queue/ticket/*"}, {"capacity 1"}},
+             {{"--payload", "7"}, {"7 bytes", "8, 64, 256, 1024, 4096"}},
+             {{"--payload", "-8"}, {"-8"}},
+             {{"--producers", "0"}, {"0 producers"}},
+             {{"--consumers", "0"}, {"0 consumers"}},
+             {{"--producers", "4294967295"}, {"4294967295 producers"}},
+             {{"--producers", "4294967296"}, {"4294967296"}},
+             {{"--producers", "2147483648", "--consumers", "2147483649"}, {"2147483648 producers"}},
+             {{"--producers", "two"}, {"two"}},
+             {{"--producers", "1,-2"}, {"-2"}},
+             {{"--window", "0"}, {"0"}},
+             {{"--window", "0.5"}, {"0.5"}},
+             {{"--window", "nan"}, {"nan"}},
+             {{"--window", "3600001"}, {"3600001"}},
+             {{"--mode", "pingpang"}, {"'pingpang'", "pingpong"}},
+             {{"--rounds", "0"}, {"--rounds", "0"}},
+             {{"--rounds", "-1"}, {"-1"}},
+             {{"--seed", "-1"}, {"-1"}},
+             {{"--seed", "18446744073709551616"}, {"18446744073709551616"}},
+             {{"--seed", "x"}, {"x"}},
+             {{"--watchdog", "0"}, {"--watchdog: 0"}},
+             {{"--watchdog", "-3"}, {"-3"}},
+             {{"--placement", "nowhere"}, {"'nowhere'", "spread", "scatter", "explicit"}},
+             {{"--cpus", "99999,99998"}, {"99999"}},
+             {{"--placement", "explicit"}, {"2 workers"}},
+         }) {
+        Spawned program(with(arguments, {"--out", out}));
+        auto const outcome = program.wait();
+        INFO(outcome.err);
+        CHECK(outcome.status == 2);
+        CHECK(outcome.out.empty());
+        for (auto const& part : named) CHECK_THAT(outcome.err, Contains(part));
+        check_clean(program.pid());
+        CHECK_FALSE(fs::exists(out));
+    }
+}
+
+TEST_CASE("what is wrong in a suite's file is named with file and line", "[fast]") {
+    Folder const folder;
+    auto const suite = (folder / "mine.toml").string();
+    std::ofstream(suite) << "[[sweep]]\nvariants = 'default'\nproducers = 0\n";
+    auto const outcome = run_program({"--suite", suite});
+    CHECK(outcome.status == 2);
+    CHECK_THAT(outcome.err, Contains(suite + ":3: ") && Contains("'producers'"));
+}
+
+TEST_CASE("wrong flags of Google Benchmark, and a filter that leaves nothing, are wrong usage", "[fast]") {
+    auto const unknown = run_program({"--benchmark_nonsense=1"});
+    CHECK(unknown.status == 2);
+    CHECK_THAT(unknown.err, Contains("--benchmark_nonsense"));
+    auto const nothing = run_program({"--benchmark_filter=no_such_cell"});
+    CHECK(nothing.status == 2);
+    CHECK_THAT(nothing.err, Contains("filter"));
+}
+
+// ------------------------------------------------------------------------------------------------- out
+// folders
+
+TEST_CASE("a run without --out writes no file and says what it did", "[fast]") {
+    Folder const folder;
+    auto const outcome = run_program(quick_run(), {.cwd = folder.path().string()});
+    INFO(outcome.err);
+    CHECK(outcome.status == 0);
+    CHECK_THAT(outcome.out,
+               Contains("throughput/bound/fetch_add/1P1C/8B/1ms") && Contains("operations_per_s"));
+    CHECK_THAT(outcome.err, Contains("1 cells in 1 rounds") && Contains("seed "));
+    CHECK(fs::is_empty(folder.path()));
+}
+
+TEST_CASE("an out folder gets four files that agree and do not name the host", "[fast]") {
+    Folder const folder;
+    auto const out = folder / "deep" / "er";  // made with its parents
+    Spawned program({"--mode", "pingpong", "--window", "1", "--rounds", "3", "--seed", "18446744073709551615",
+                     "--out", out.string()});
+    auto const outcome = program.wait();
+    INFO(outcome.err);
+    REQUIRE(outcome.status == 0);
+    check_clean(program.pid());
+
+    std::set<std::string> files;
+    for (auto const& entry : fs::directory_iterator(out)) files.insert(entry.path().filename());
+    CHECK(files ==
+          std::set<std::string>{"benchmark.json", "environment.json", "records.jsonl", "topology.xml"});
+
+    auto const records = records_in(out);
+    CHECK(records.size() == 9);
+    auto const environment = read_json(out / "environment.json");
+    for (auto const& record : records) {
+        check_good(record);
+        CHECK(record["run"] == environment["run"]);
+        CHECK(record["seed"].get<std::uint64_t>() == std::numeric_limits<std::uint64_t>::max());
+        check_anonymous(record);
+    }
+    CHECK(environment["suite"]["name"] == "ad-hoc");
+    CHECK(environment["suite"]["seed"].get<std::uint64_t>() == std::numeric_limits<std::uint64_t>::max());
+    CHECK(environment["suite"]["rounds"] == 3);
+    CHECK(environment["suite"]["cells"] == 3);
+    CHECK(environment["suite"]["windows_ns"] == json::array({1'000'000}));
+    CHECK(environment["suite"]["finished"] == true);
+    CHECK(environment["suite"]["interrupted"] == false);
+    check_anonymous(environment);
+
+    auto const benchmark = read_json(out / "benchmark.json");  // would not parse with a NaN in it
+    CHECK(benchmark["context"]["host_name"] == "unknown");
+    CHECK(benchmark["benchmarks"].size() == 3 * (3 + 4));  // runs, and mean, median, stddev, cv
+    check_anonymous(benchmark);
+
+    auto const topology = read_text(out / "topology.xml");
+    CHECK_THAT(topology, Contains("<topology"));
+    CHECK_THAT(topology, !Contains("\"" + host_name() + "\""));
+}
+
+TEST_CASE("a folder that has records is refused and stays as it is", "[fast]") {
+    Folder const folder;
+    std::ofstream(folder / "records.jsonl") << "{}\n";
+    auto const outcome = run_program(quick_run({"--out", folder.path().string()}));
+    CHECK(outcome.status == 2);
+    CHECK_THAT(outcome.err, Contains(folder.path().string()) && Contains("has records already"));
+    CHECK(read_text(folder / "records.jsonl") == "{}\n");
+    CHECK(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()) == 1);
+}
+
+TEST_CASE("a folder that cannot be written is named, before anything is measured", "[fast]") {
+    Folder const folder;
+    std::ofstream(folder / "file") << "in the way";
+    auto const refused = [&](fs::path const& out, std::string const& named) {
+        Spawned program(quick_run({"--out", out.string()}));
+        auto const outcome = program.wait();
+        INFO(outcome.err);
+        CHECK(outcome.status == 1);
+        CHECK_THAT(outcome.err, Contains(named));
+        CHECK_THAT(outcome.err, !Contains("runs done"));
+        check_clean(program.pid());
+    };
+    refused(folder / "file", (folder / "file").string());
+    refused(folder / "file" / "below", (folder / "file" / "below").string());
+    for (auto const* const name : {"benchmark.json", "environment.json", "topology.xml"}) {
+        auto const out = folder / (std::string("with-") + name);
+        fs::create_directories(out / name / "not empty");
+        refused(out, name);
+    }
+    CHECK(read_text(folder / "file") == "in the way");
+}
+
+// ----------------------------------------------------------------------------------------- the front's own
+// flags
+
+TEST_CASE("--benchmark_list_tests lists the cells and runs nothing", "[fast]") {
+    for (auto const* const flag :
+         {"--benchmark_list_tests", "--benchmark_list_tests=true", "--benchmark_list_tests=yes"}) {
+        Spawned program({"--window", "5.5", flag});
+        auto const outcome = program.wait();
+        CHECK(outcome.status == 0);
+        CHECK(outcome.err.empty());
+        auto const lines = lines_of(outcome.out);
+        REQUIRE(lines.size() == 6);
+        CHECK_THAT(lines[0], StartsWith("pingpong/bound/cacheline/1P1C/8B/5.5ms"));
+    }
+    auto const off = run_program(quick_run({"--benchmark_list_tests=false"}));
+    CHECK(off.status == 0);
+    CHECK_THAT(off.out, Contains("operations_per_s"));
+}
+
+TEST_CASE("--benchmark_filter selects the cells that run", "[fast]") {
+    Folder const folder;
+    auto const outcome = run_program({"--mode", "pingpong", "--window", "1", "--rounds", "2",
+                                      "--benchmark_filter=-queue", "--out", folder.path().string()});
+    INFO(outcome.err);
+    CHECK(outcome.status == 0);
+    std::set<std::string> variants;
+    for (auto const& record : records_in(folder.path())) variants.insert(record["variant"]);
+    CHECK(variants == std::set<std::string>{"bound/cacheline", "bound/pipe"});
+    CHECK(records_in(folder.path()).size() == 4);
+}
+
+TEST_CASE("--benchmark_repetitions is the number of rounds, and JSON comes out whole", "[fast]") {
+    Folder const folder;
+    auto const outcome = run_program({"--mode", "pingpong", "--window", "1", "--benchmark_filter=cacheline",
+                                      "--benchmark_repetitions=3", "--benchmark_format=json", "--out",
+                                      folder.path().string()});
+    INFO(outcome.err);
+    CHECK(outcome.status == 0);
+    auto const shown = json::parse(outcome.out);
+    std::map<std::string, int> kinds;
+    for (auto const& benchmark : shown["benchmarks"]) {
+        ++kinds[benchmark["run_type"].get<std::string>()];
+        CHECK(benchmark["real_time"].get<double>() >= 0);
+    }
+    CHECK(kinds == std::map<std::string, int>{{"aggregate", 4}, {"iteration", 3}});
+    std::set<int> rounds;
+    for (auto const& record : records_in(folder.path())) rounds.insert(record["round"].get<int>());
+    CHECK(rounds == std::set{0, 1, 2});
+    CHECK(read_json(folder / "environment.json")["suite"]["rounds"] == 3);
+}
+
+TEST_CASE("JSON comes out whole where counters are 0 in every run", "[fast]") {
+    // A pipe's runs have no flags, and workers on one CPU no probes.
+    auto const outcome = run_program(with(
+        {"--window", "20", "--rounds", "3", "--benchmark_filter=throughput/bound", "--benchmark_format=json"},
+        {"--cpus", std::to_string(usable_cpus().front()) + "," + std::to_string(usable_cpus().front())}));
+    INFO(outcome.err);
+    CHECK(outcome.status == 0);
+    CHECK_NOTHROW(json::parse(outcome.out));
+}
+
+TEST_CASE("--benchmark_out writes a file of its own, with or without --out", "[fast]") {
+    Folder const folder;
+    auto const file = folder / "mine.json";
+    CHECK(run_program(quick_run({"--benchmark_out=" + file.string()})).status == 0);
+    CHECK(read_json(file)["benchmarks"].size() == 1);
+    auto const csv = folder / "mine.csv";
+    CHECK(run_program(quick_run({"--benchmark_out=" + csv.string(), "--benchmark_out_format=csv"})).status ==
+          0);
+    CHECK_THAT(read_text(csv), Contains("name,iterations,real_time"));
+    auto const nowhere =
+        run_program(quick_run({"--benchmark_out=" + (folder / "missing" / "file").string()}));
+    CHECK(nowhere.status == 1);
+    CHECK_THAT(nowhere.err, Contains("missing"));
+    CHECK(run_program(quick_run({"--out", (folder / "out").string(), "--benchmark_out=" + file.string()}))
+              .status == 0);
+    CHECK(records_in(folder / "out").size() == 1);
+    CHECK(read_json(file)["benchmarks"].size() == 1);
+}
+
+TEST_CASE("--benchmark_report_aggregates_only shows no single run", "[fast]") {
+    auto const outcome =
+        run_program(quick_run({"--benchmark_repetitions=3", "--benchmark_report_aggregates_only"}));
+    CHECK(outcome.status == 0);
+    std::size_t shown = 0;
+    for (auto const& line : lines_of(outcome.out))
+        if (line.starts_with("throughput/")) {
+            ++shown;
+            CHECK_THAT(
+                line, Contains("_mean ") || Contains("_median ") || Contains("_stddev ") || Contains("_cv "));
+        }
+    CHECK(shown == 4);
+}
+
+TEST_CASE("flags without meaning for process cells say so", "[fast]") {
+    auto const outcome =
+        run_program(quick_run({"--benchmark_min_time=3", "--benchmark_enable_random_interleaving=true",
+                               "--benchmark_perf_counters=CYCLES"}));
+    CHECK(outcome.status == 0);
+    CHECK_THAT(outcome.err, Contains("--benchmark_min_time has no meaning") && Contains("--window"));
+    CHECK_THAT(outcome.err, Contains("--benchmark_enable_random_interleaving has no meaning"));
+    CHECK_THAT(outcome.err, Contains("--benchmark_perf_counters has no meaning"));
+}
+
+// -------------------------------------------------------------------------------------------------- sound
+// sweeps
+
+TEST_CASE("lists become cells that all run once a round, verified, pinned and in the seed's order",
+          "[medium]") {
+    Folder const folder;
+    auto const outcome = run_program({"--producers", "1,2", "--consumers", "1,2", "--payload", "8,64",
+                                      "--window", "60", "--rounds", "2", "--out", folder.path().string()});
+    INFO(outcome.err);
+    CHECK(outcome.status == 0);
+
+    zeroipc::bench::Sweep sweep;
+    sweep.modes = {Mode::throughput, Mode::pingpong};
+    sweep.variants = {"default"};
+    sweep.producers = sweep.consumers = {1, 2};
+    sweep.payloads = {8, 64};
+    sweep.windows_ns = {60'000'000};
+    zeroipc::bench::Suite suite;
+    suite.sweeps = {sweep};
+    auto const cells = zeroipc::bench::expand(suite);
+    CHECK(cells.size() == 19);
+
+    auto const records = records_in(folder.path());
+    REQUIRE(records.size() == 2 * cells.size());
+    auto const seed = records.front()["seed"].get<std::uint64_t>();
+    CHECK_THAT(outcome.err, Contains("seed " + std::to_string(seed)));
+    auto const orders = zeroipc::bench::draw_rounds(cells.size(), 2, seed);
+    std::set<std::pair<std::string, int>> seen;
+    std::size_t at = 0;
+    for (std::size_t round = 0; round < 2; ++round)
+        for (std::size_t position = 0; position < cells.size(); ++position) {
+            auto const& record = records[at++];
+            auto const& cell = cells[orders[round][position]];
+            check_good(record);
+            CHECK(record["round"] == round);
+            CHECK(record["position"] == position);
+            CHECK(record["seed"] == seed);
+            CHECK(record["cell"] == cell.key());
+            CHECK(record["producers"] == cell.producers);
+            CHECK(record["consumers"] == cell.consumers);
+            CHECK(record["payload_bytes"] == cell.payload_bytes);
+            seen.insert({record["cell"].get<std::string>(), record["round"].get<int>()});
+
+            auto const cpus = usable_cpus().size();
+            bool const too_many = cell.workers() > cpus;
+            CHECK(record["oversubscribed"] == too_many);
+            auto const flags = record["flags"].get<std::vector<std::string>>();
+            CHECK((std::find(flags.begin(), flags.end(), "oversubscribed") != flags.end()) == too_many);
+            auto const shape = std::to_string(cell.producers) + "P" + std::to_string(cell.consumers) + "C";
+            CHECK((outcome.err.find(shape + " is oversubscribed") != std::string::npos) == too_many);
+            CHECK(record["probe_before_ns"].is_null() == too_many);
+            std::set<int> used;
+            for (auto const& cpu : record["placement"]["cpus_asked"]) used.insert(cpu.get<int>());
+            CHECK(used.size() == std::min<std::size_t>(cpus, cell.workers()));
+
+            if (cell.mode == Mode::throughput) {
+                CHECK(record["throughput"]["operations"].get<std::uint64_t>() > 0);
+                CHECK(record["latency"].is_null());
+            } else {
+                CHECK(record["latency"]["samples"].get<std::uint64_t>() > 0);
+                CHECK(record["throughput"].is_null());
+            }
+        }
+    CHECK(seen.size() == records.size());
+    // Without a filter, the console shows each of them.
+    for (auto const& cell : cells) CHECK_THAT(outcome.out, Contains(cell.key()));
+}
+
+TEST_CASE("the seed decides the order", "[fast]") {
+    auto const order_with = [](Arguments const& seed) {
+        Folder const folder;
+        CHECK(run_program(with({"--mode", "pingpong", "--window", "1", "--rounds", "4", "--out",
+                                folder.path().string()},
+                               seed))
+                  .status == 0);
+        std::vector<std::string> order;
+        for (auto const& record : records_in(folder.path())) {
+            order.push_back(record["cell"]);
+            CHECK(record["seed"] == 42);
+        }
+        return order;
+    };
+    auto const order = order_with({"--seed", "42"});
+    CHECK(order == order_with({"--seed=42"}));
+
+    zeroipc::bench::Sweep sweep;
+    sweep.modes = {Mode::pingpong};
+    sweep.variants = {"default"};
+    sweep.windows_ns = {1'000'000};
+    zeroipc::bench::Suite suite;
+    suite.sweeps = {sweep};
+    auto const cells = zeroipc::bench::expand(suite);
+    std::vector<std::string> expected;
+    for (auto const& round : zeroipc::bench::draw_rounds(cells.size(), 4, 42))
+        for (auto const cell : round) expected.push_back(cells[cell].key());
+    CHECK(order == expected);
+}
+
+TEST_CASE("on one CPU everything is oversubscribed, said so, and sound", "[medium]") {
+    Folder const folder;
+    auto const cpu = usable_cpus().back();
+    auto const outcome =
+        run_program({"--window", "60", "--rounds", "1", "--out", folder.path().string()}, {.only_cpu = cpu});
+    INFO(outcome.err);
+    CHECK(outcome.status == 0);
+    CHECK_THAT(outcome.err, Contains("1P1C is oversubscribed"));
+    CHECK_THAT(outcome.out, Contains(" oversubscribed"));  // as a label
+    auto const records = records_in(folder.path());
+    CHECK(records.size() == 6);
+    for (auto const& record : records) {
+        check_good(record);
+        CHECK(record["oversubscribed"] == true);
+        CHECK(record["placement"]["cpus_asked"] == json({cpu, cpu}));
+        CHECK(record["probe_before_ns"].is_null());
+    }
+}
+
+TEST_CASE("CPUs of a list are used in its order", "[fast]") {
+    Folder const folder;
+    auto cpus = usable_cpus();
+    std::reverse(cpus.begin(), cpus.end());
+    cpus = {cpus.front(), cpus.back()};
+    auto const outcome =
+        run_program(quick_run({"--cpus", std::to_string(cpus[0]) + "," + std::to_string(cpus[1]), "--out",
+                               folder.path().string()}));
+    INFO(outcome.err);
+    CHECK(outcome.status == 0);
+    auto const records = records_in(folder.path());
+    REQUIRE(records.size() == 1);
+    check_good(records[0]);
+    CHECK(records[0]["placement"]["strategy"] == "explicit");
+    CHECK(records[0]["placement"]["cpus_asked"] == json(cpus));
+    CHECK(records[0]["oversubscribed"] == (cpus[0] == cpus[1]));
+}
+
+TEST_CASE("windows of a fraction of a millisecond are cells of their own", "[fast]") {
+    Folder const folder;
+    CHECK(run_program({"--mode", "pingpong", "--window", "1.2,1.7", "--rounds", "1",
+                       "--benchmark_filter=cacheline", "--out", folder.path().string()})
+              .status == 0);
+    std::set<std::string> keys;
+    for (auto const& record : records_in(folder.path())) keys.insert(record["cell"]);
+    CHECK(keys == std::set<std::string>{"pingpong/bound/cacheline/1P1C/8B/1.2ms",
+                                        "pingpong/bound/cacheline/1P1C/8B/1.7ms"});
+}
+
+TEST_CASE("every variant and payload passes its own verification", "[medium]") {
+    Folder const folder;
+    auto const outcome =
+        run_program({"--variant", "queue/*", "--mode", "pingpong", "--payload", "8,4096", "--capacity", "2",
+                     "--window", "1", "--rounds", "1", "--out", folder.path().string()});
+    INFO(outcome.err);
+    CHECK(outcome.status == 0);
+    auto const records = records_in(folder.path());
+    CHECK(records.size() == 2 * zeroipc::variants::list().size() + 3);
+    for (auto const& record : records) check_good(record);
+}
+
+TEST_CASE("a suite is found beside the program from any folder, and relative paths are the caller's",
+          "[medium]") {
+    Folder const folder;
+    auto const outcome =
+        run_program({"--suite", "smoke", "--rounds", "1", "--benchmark_filter=^pingpong", "--out", "here"},
+                    {.cwd = folder.path().string()});
+    INFO(outcome.err);
+    CHECK(outcome.status == 0);
+    CHECK_THAT(outcome.err, StartsWith("smoke: "));
+    auto const records = records_in(folder / "here");
+    CHECK(records.size() >= 5);
+    for (auto const& record : records) {
+        check_good(record);
+        CHECK(record["mode"] == "pingpong");
+    }
+    CHECK(read_json(folder / "here" / "environment.json")["suite"]["name"] == "smoke");
+
+    std::ofstream(folder / "mine.toml") << "rounds = 2\n[[sweep]]\nvariants = 'default'\nwindow_ms = 1\n";
+    auto const own = run_program({"--suite", "mine.toml", "--benchmark_filter=fetch_add", "--out", "there"},
+                                 {.cwd = folder.path().string()});
+    INFO(own.err);
+    CHECK(own.status == 0);
+    CHECK(records_in(folder / "there").size() == 2);
+}
+
+// -------------------------------------------------------------------------------------------------------
+// signals
+
+TEST_CASE("SIGINT and SIGTERM end a run early, keep its records and leave nothing behind", "[medium]") {
+    for (int const number : {SIGINT, SIGTERM}) {
+        INFO("signal " << number);
+        Folder const folder;
+        Spawned program({"--mode", "throughput", "--window", "20", "--rounds", "500",
+                         "--benchmark_filter=fetch_add", "--out", folder.path().string()});
+        // Two of a cell, so that there are aggregates with some of their runs missing.
+        REQUIRE(wait_until([&] { return program.has_ended() || records_so_far(folder.path()) >= 2; }));
+        program.signal(number);
+        auto const outcome = program.wait();
+        INFO(outcome.err);
+        CHECK(outcome.status == 130);
+        CHECK_THAT(outcome.err, Contains("interrupted"));
+        auto const records = records_in(folder.path());
+        CHECK(records.size() >= 2);
+        CHECK(records.size() < 500);
+        for (auto const& record : records) check_good(record);
+        auto const environment = read_json(folder / "environment.json");
+        CHECK(environment["suite"]["interrupted"] == true);
+        CHECK(environment["suite"]["finished"] == false);
+        auto const benchmark = read_json(folder / "benchmark.json");
+        CHECK(benchmark["context"]["host_name"] == "unknown");
+        check_clean(program.pid());
+    }
+}
+
+TEST_CASE("an interrupt at any moment of the start leaves nothing behind", "[medium]") {
+    for (int delay = 0; delay < 60; delay += 6) {
+        Spawned program({"--window", "50", "--rounds", "100"});
+        std::this_thread::sleep_for(std::chrono::milliseconds(delay));
+        program.signal(SIGINT);
+        auto const outcome = program.wait();
+        INFO(outcome.err);
+        // Before it takes signals into its own hands, there is nothing to clean up.
+        CHECK((outcome.status == 130 || outcome.status == -SIGINT));
+        check_clean(program.pid());
+    }
+}
+
+TEST_CASE("a worker that is killed fails its run by name of the signal, and the others go on", "[medium]") {
+    // In the first round and in a later one: Google Benchmark is not equally fond of them.
+    auto const before = GENERATE(std::size_t{0}, std::size_t{1});
+    Folder const folder;
+    Spawned program({"--mode", "throughput", "--window", "200", "--rounds", "4", "--benchmark_filter=queue",
+                     "--out", folder.path().string()});
+    bool killed = false;
+    REQUIRE(wait_until([&] {
+        if (program.has_ended()) return true;
+        if (records_so_far(folder.path()) < before) return false;
+        for (auto const worker : workers_of(program.pid())) {
+            if (!stop_still(worker)) continue;  // it had ended
+            killed = ::kill(worker, SIGKILL) == 0;
+            return true;
+        }
+        return false;
+    }));
+    REQUIRE(killed);
+    auto const outcome = program.wait();
+    INFO(outcome.err);
+    CHECK(outcome.status == 1);
+    CHECK_THAT(outcome.err, Contains("1 runs failed") && Contains("signal 9"));
+    auto const records = records_in(folder.path());
+    REQUIRE(records.size() == 4);
+    std::size_t failed = 0;
+    for (auto const& record : records) {
+        if (record["status"] == "ok") {
+            check_good(record);
+            continue;
+        }
+        ++failed;
+        CHECK(record["round"] >= before);
+        CHECK(record_complaints(record).empty());
+        auto const error = record["error"].get<std::string>();
+        CHECK_THAT(error, Contains("was killed by signal 9"));
+        CHECK_THAT(error, StartsWith("producer (worker 0") || StartsWith("consumer (worker 1"));
+        CHECK(record["throughput"].is_null());
+        CHECK(record["verification"].is_null());
+    }
+    CHECK(failed == 1);
+    CHECK(read_json(folder / "environment.json")["suite"]["finished"] == true);
+    // Three runs and one failure are also what Google Benchmark makes its aggregates of.
+    auto const benchmark = read_json(folder / "benchmark.json");
+    std::size_t errors = 0;
+    for (auto const& one : benchmark["benchmarks"]) errors += one.contains("error_occurred") ? 1U : 0U;
+    CHECK(errors == 1);
+    CHECK(benchmark["benchmarks"].size() == 4 + 4);
+    check_clean(program.pid());
+}
+
+TEST_CASE("a worker that stands still is ended by the watchdog", "[medium]") {
+    Folder const folder;
+    Spawned program({"--mode", "throughput", "--window", "100", "--rounds", "2", "--watchdog", "3",
+                     "--benchmark_filter=queue", "--out", folder.path().string()});
+    bool stopped = false;
+    REQUIRE(wait_until([&] {
+        if (program.has_ended()) return true;
+        for (auto const worker : workers_of(program.pid()))
+            if (stop_still(worker)) return stopped = true;
+        return false;
+    }));
+    REQUIRE(stopped);
+    auto const outcome = program.wait();
+    INFO(outcome.err);
+    CHECK(outcome.status == 1);
+    auto const records = records_in(folder.path());
+    REQUIRE(records.size() == 2);
+    std::vector<json> failed;
+    std::copy_if(records.begin(), records.end(), std::back_inserter(failed),
+                 [](json const& record) { return record["status"] == "failed"; });
+    REQUIRE(failed.size() == 1);
+    auto const error = failed[0]["error"].get<std::string>();
+    CHECK_THAT(error, StartsWith("no end after 3") && Contains("watchdog"));
+    CHECK_THAT(error, Contains("producer (worker 0") || Contains("consumer (worker 1"));
+    CHECK(record_complaints(failed[0]).empty());
+    check_clean(program.pid());
+}
+
+TEST_CASE("when the coordinator is killed its workers go too, and the next start removes its segment",
+          "[medium]") {
+    Spawned program(
+        {"--mode", "throughput", "--window", "1000", "--rounds", "1000", "--benchmark_filter=queue"});
+    // Killed only where it is certain that there is something to leave behind.
+    std::vector<pid_t> workers;
+    REQUIRE(wait_until([&] {
+        if (program.has_ended()) return true;
+        if (workers_of(program.pid()).size() < 2 || !stop_still(program.pid())) return false;
+        workers = workers_of(program.pid());
+        if (workers.size() == 2 && segments_of(program.pid()).size() == 1) return true;
+        program.signal(SIGCONT);
+        return false;
+    }));
+    REQUIRE(workers.size() == 2);
+    program.signal(SIGKILL);
+    CHECK(program.wait().status == -SIGKILL);
+    CHECK(wait_until([&] { return std::none_of(workers.begin(), workers.end(), is_alive); }));
+    auto const next = run_program(quick_run());
+    CHECK(next.status == 0);
+    check_clean(program.pid());
+}
+
+TEST_CASE("segments are removed at the start only if nobody has them any more", "[fast]") {
+    constexpr pid_t nobody = std::numeric_limits<pid_t>::max();  // no process has that number
+    auto const stale = "zeroipc-bench-" + std::to_string(nobody) + "-7";
+    auto const living = "zeroipc-bench-" + std::to_string(::getpid()) + "-7";  // its coordinator would be us
+    auto const alike = "zeroipc-benchmark-" + std::to_string(nobody) + "-7";
+    auto const there = [](std::string const& name) { return fs::exists(fs::path("/dev/shm") / name); };
+    for (auto const& name : {stale, living, alike}) zeroipc::Memory::unlink(name);
+    {
+        auto const mapped = zeroipc::Memory::create(stale, 4096);  // as by a worker that has not quite gone
+        static_cast<void>(zeroipc::Memory::create(living, 4096));
+        static_cast<void>(zeroipc::Memory::create(alike, 4096));
+        CHECK(run_program(quick_run()).status == 0);
+        CHECK(there(stale));
+        CHECK(there(living));
+        CHECK(there(alike));
+    }
+    CHECK(run_program(quick_run()).status == 0);
+    CHECK_FALSE(there(stale));
+    CHECK(there(living));
+    CHECK(there(alike));
+    // Not a segment at all, but for its name: made by a coordinator that was killed at once.
+    std::ofstream(fs::path("/dev/shm") / stale).close();
+    CHECK(run_program(quick_run()).status == 0);
+    CHECK_FALSE(there(stale));
+    for (auto const& name : {stale, living, alike}) zeroipc::Memory::unlink(name);
+}
+
+TEST_CASE("two coordinators at once do not disturb each other", "[medium]") {
+    Folder const first_folder;
+    Folder const second_folder;
+    auto const arguments = [](Folder const& folder) {
+        return Arguments{"--mode",   "pingpong", "--window", "5",
+                         "--rounds", "4",        "--out",    folder.path().string()};
+    };
+    Spawned first(arguments(first_folder));
+    Spawned second(arguments(second_folder));
+    auto const one = first.wait();
+    auto const two = second.wait();
+    INFO(one.err << two.err);
+    CHECK(one.status == 0);
+    CHECK(two.status == 0);
+    for (auto const* const folder : {&first_folder, &second_folder}) {
+        auto const records = records_in(folder->path());
+        CHECK(records.size() == 12);
+        for (auto const& record : records) check_good(record);
+    }
+    CHECK(records_in(first_folder.path())[0]["run"] != records_in(second_folder.path())[0]["run"]);
+    check_clean(first.pid());
+    check_clean(second.pid());
+}
+
+TEST_CASE("a worker's call without a coordinator does nothing", "[fast]") {
+    auto const outcome = run_program({"--worker-process", "zeroipc-bench-none", "0", "1"});
+    CHECK(outcome.status == 1);
+    CHECK(outcome.out.empty());
+}
+
+// ------------------------------------------------------------------------------------------------------
+// progress
+
+TEST_CASE("progress that is not on a terminal is plain lines", "[fast]") {
+    auto const outcome = run_program(quick_run({"--benchmark_repetitions=3"}));
+    CHECK(outcome.status == 0);
+    CHECK(outcome.err.find('\r') == std::string::npos);
+    CHECK(outcome.err.find('\033') == std::string::npos);
+    CHECK_THAT(outcome.err,
+               Contains("\n1 of 3 runs done, about ") && Contains("\n3 of 3 runs done, finished\n"));
+}
+
+TEST_CASE("progress of many runs is few lines", "[fast]") {
+    auto const outcome = run_program(quick_run({"--benchmark_repetitions=24"}));
+    CHECK(outcome.status == 0);
+    std::size_t lines = 0;
+    for (auto const& line : lines_of(outcome.err))
+        lines += line.find("runs done") != std::string::npos ? 1U : 0U;
+    CHECK(lines >= 10);
+    CHECK(lines <= 14);
+    CHECK_THAT(outcome.err, Contains("24 of 24 runs done, finished"));
+}
+
+TEST_CASE("progress on a terminal is a bar that fits and is gone in the end", "[fast]") {
+    Terminal terminal(60);
+    auto const outcome = run_program(quick_run({"--benchmark_repetitions=3"}), {.terminal = &terminal});
+    INFO(outcome.err);
+    CHECK(outcome.status == 0);
+    CHECK_THAT(outcome.err, Contains("\r\033[K[........................] 0/3, time left unknown"));
+    CHECK_THAT(outcome.err, Contains("\r\033[K[########................] 1/3, about "));
+    CHECK_THAT(outcome.err, Contains("\r\033[K[########################] 3/3, finished"));
+    CHECK_THAT(outcome.err, !Contains("runs done"));
+    std::size_t bars = 0;
+    for (std::size_t at = 0; (at = outcome.err.find("\033[K[", at)) != std::string::npos; ++at) {
+        auto const begin = at + 3;
+        auto const end = outcome.err.find_first_of("\r\n", begin);
+        REQUIRE(end != std::string::npos);  // cleared, all of them
+        CHECK(end - begin < 60);
+        ++bars;
+    }
+    CHECK(bars >= 4);
+    CHECK(outcome.err.find("\r\033[K", outcome.err.rfind("] 3/3")) != std::string::npos);
+}
+
+TEST_CASE("Ctrl-C on the terminal interrupts in good order", "[medium]") {
+    Folder const folder;
+    Terminal terminal(100);
+    Spawned program({"--mode", "throughput", "--window", "20", "--rounds", "500",
+                     "--benchmark_filter=fetch_add", "--out", folder.path().string()},
+                    {.terminal = &terminal});
+    REQUIRE(wait_until([&] { return program.has_ended() || records_so_far(folder.path()) >= 2; }));
+    terminal.type("\x03");
+    auto const outcome = program.wait();
+    INFO(outcome.err);
+    CHECK(outcome.status == 130);
+    CHECK_THAT(outcome.err, Contains("interrupted"));
+    CHECK_THAT(outcome.err, !Contains("failed"));  // the workers did not get it
+    CHECK(read_json(folder / "environment.json")["suite"]["interrupted"] == true);
+    check_clean(program.pid());
+}
+
+TEST_CASE("durations for people", "[fast]") {
+    using zeroipc::bench::format_duration;
+    using seconds = std::chrono::duration<double>;
+    CHECK(format_duration(seconds(0)) == "0 s");
+    CHECK(format_duration(seconds(-5)) == "0 s");
+    CHECK(format_duration(seconds(0.2)) == "1 s");
+    CHECK(format_duration(seconds(59)) == "59 s");
+    CHECK(format_duration(seconds(59.5)) == "1 min 0 s");
+    CHECK(format_duration(seconds(80)) == "1 min 20 s");
+    CHECK(format_duration(seconds(3600)) == "1 h 0 min");
+    CHECK(format_duration(seconds(3600 * 25 + 120)) == "25 h 2 min");
+}

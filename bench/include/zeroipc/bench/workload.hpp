@@ -67,9 +67,10 @@ struct Bench {
 /// Attempts and pauses between two looks at the clock: a look costs as much as an operation.
 inline constexpr int attempts_a_look = 32;
 
-/// What a worker of a throughput cell does after answers full or empty: pauses that double up to a limit. Asking again at
-/// once takes the cache line away from the one who is about to change the answer: measured, it costs the fastest queues
-/// more than half of their throughput. The same for every variant; recorded as the method.
+/// What a worker of a throughput cell does after answers full or empty: pauses that double up to a limit.
+/// Asking again at once takes the cache line away from the one who is about to change the answer: measured,
+/// it costs the fastest queues more than half of their throughput. The same for every variant; recorded as
+/// the method.
 class Pacer {
 public:
     static constexpr int longest = 64;  ///< pauses, about 2 microseconds
