@@ -188,7 +188,7 @@ private:
         creation_lock& operator=(creation_lock const&) = delete;
         creation_lock(creation_lock&&) = delete;
         creation_lock& operator=(creation_lock&&) = delete;
-        ~creation_lock() { detail::try_lock_byte(fd_, detail::creation_byte, detail::lock_mode::none); }
+        ~creation_lock() { detail::unlock_byte(fd_, detail::creation_byte); }
 
     private:
         int fd_;
@@ -270,7 +270,7 @@ private:
             detail::lock_byte(fd.get(), detail::creation_byte, lock_mode::exclusive, patience, what);
             size = linked_size(fd.get(), path);
             auto const state = size ? state_of(fd.get(), *size) : making::unfinished;
-            detail::try_lock_byte(fd.get(), detail::creation_byte, lock_mode::none);
+            detail::unlock_byte(fd.get(), detail::creation_byte);
             if (!size) return std::nullopt;
             if (state == making::unfinished)
                 throw error(errc::not_found,
@@ -378,7 +378,7 @@ private:
                     if (!may_open)
                         throw error(errc::exists,
                                     "segment '" + path + "' exists; open it, or unlink it first");
-                    detail::try_lock_byte(fd.get(), detail::creation_byte, lock_mode::none);
+                    detail::unlock_byte(fd.get(), detail::creation_byte);
                     if (auto memory = attach(std::move(fd), path, options.patience))
                         return std::move(*memory);
                     continue;
@@ -433,7 +433,7 @@ private:
         // (T3) release: whoever reads the magic reads the rest. Partner: (T4).
         reinterpret_cast<std::atomic<std::uint32_t>*>(&header->magic)
             ->store(format::magic, std::memory_order_release);
-        detail::try_lock_byte(raw_fd, detail::creation_byte, lock_mode::none);
+        detail::unlock_byte(raw_fd, detail::creation_byte);
         return memory;
     }
 

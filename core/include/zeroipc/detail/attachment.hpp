@@ -120,9 +120,9 @@ private:
     std::uint64_t generation_ = 0;
 };
 
-enum class lock_mode : short { shared = F_RDLCK, exclusive = F_WRLCK, none = F_UNLCK };
+enum class lock_mode : short { shared = F_RDLCK, exclusive = F_WRLCK };
 
-/// Sets or drops the lock on one byte without waiting. \return false if another open file holds a conflicting
+/// Sets the lock on one byte without waiting. \return false if another open file holds a conflicting
 /// one.
 inline bool try_lock_byte(int fd, std::uint64_t byte, lock_mode mode) {
     struct flock range {};
@@ -138,7 +138,18 @@ inline bool try_lock_byte(int fd, std::uint64_t byte, lock_mode mode) {
     }
 }
 
-/// The same, trying for up to `limit`. A holder that dies lets go at once; one that is stopped does not.
+/// Drops the lock on one byte.
+inline void unlock_byte(int fd, std::uint64_t byte) noexcept {
+    struct flock range {};
+    range.l_type = F_UNLCK;
+    range.l_whence = SEEK_SET;
+    range.l_start = static_cast<off_t>(byte);
+    range.l_len = 1;
+    ::fcntl(fd, F_OFD_SETLK, &range);
+}
+
+/// As try_lock_byte, trying for up to `limit`. A holder that dies lets go at once; one that is stopped does
+/// not.
 inline void lock_byte(int fd, std::uint64_t byte, lock_mode mode, std::chrono::nanoseconds limit,
                       std::string const& what) {
     auto const deadline = std::chrono::steady_clock::now() + limit;
@@ -213,7 +224,7 @@ public:
         try {
             held_.insert(byte);
         } catch (...) {
-            try_lock_byte(fd_.get(), byte, lock_mode::none);
+            unlock_byte(fd_.get(), byte);
             throw;
         }
         return true;
@@ -223,12 +234,7 @@ public:
         if (forked_) return;
         std::lock_guard const guard(mutex_);
         held_.erase(byte);
-        struct flock range {};
-        range.l_type = F_UNLCK;
-        range.l_whence = SEEK_SET;
-        range.l_start = static_cast<off_t>(byte);
-        range.l_len = 1;
-        ::fcntl(fd_.get(), F_OFD_SETLK, &range);
+        unlock_byte(fd_.get(), byte);
     }
 
     /// Serialises what the creation lock cannot: threads of this process on this attachment.
