@@ -107,9 +107,8 @@ concept shareable = std::is_trivially_copyable_v<T> && std::is_object_v<T> && !s
 /// its hands is lost.
 ///
 /// \tparam T trivially copyable, any size, alignment up to 64.
-/// \tparam Policies any of algorithm::, layout::, ordering::, backoff::, waiting::, observer::, atomics::, in
-/// any order,
-///         each at most once. Algorithm and layout are part of the bytes; the others are private to this
+/// \tparam Policies any of algorithm::, layout::, ordering::, backoff::, waiting::, observer::, atomics::, in any
+///         order, each at most once. Algorithm and layout are part of the bytes; the others are private to this
 ///         handle.
 template <shareable T, class... Policies>
 class Queue {
