@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 #include <zeroipc/memory.hpp>
+#include <zeroipc/queue.hpp>
 #include <zeroipc/variants/catalogue.hpp>
 
 #include <algorithm>
@@ -28,6 +29,7 @@
 #include "spawned.hpp"
 #include "zeroipc/bench/plan.hpp"
 #include "zeroipc/bench/progress.hpp"
+#include "zeroipc/bench/workload.hpp"
 
 using namespace zeroipc::bench::testing;
 using Catch::Matchers::Contains;
@@ -77,6 +79,32 @@ std::size_t records_so_far(fs::path const& folder) {
 
 json read_json(fs::path const& file) { return json::parse(read_text(file)); }
 
+/// Percentiles rise, and are there only with at least 10 samples beyond them.
+void check_latency(json const& latency) {
+    auto const samples = latency["samples"].get<double>();
+    CHECK(samples >= 1);
+    double last = latency["min_ns"].get<double>();
+    for (auto const& [name, beyond] :
+         {std::pair{"p50_ns", 0.5}, std::pair{"p90_ns", 0.1}, std::pair{"p99_ns", 0.01},
+          std::pair{"p99_9_ns", 0.001}, std::pair{"p99_99_ns", 0.0001}}) {
+        if (samples * beyond < 9.999) CHECK(latency[name].is_null());
+        if (samples * beyond > 10.001) CHECK(latency[name].is_number());
+        if (!latency[name].is_number()) continue;
+        CHECK(latency[name].get<double>() >= last);
+        last = latency[name].get<double>();
+    }
+    CHECK(latency["max_ns"].get<double>() >= last);
+    double fraction = -1;
+    last = 0;
+    for (auto const& point : latency["curve"]) {
+        CHECK(point[0].get<double>() > fraction);
+        CHECK(point[1].get<double>() >= last);
+        fraction = point[0].get<double>();
+        last = point[1].get<double>();
+    }
+    CHECK(fraction < 1);
+}
+
 /// A run that succeeded, was verified, and had each worker where it was asked for.
 void check_good(json const& record) {
     INFO(record.dump());
@@ -94,6 +122,7 @@ void check_good(json const& record) {
     CHECK(placement["cpus_obtained"] == asked);
     CHECK(asked.size() == record["producers"].get<std::size_t>() + record["consumers"].get<std::size_t>());
     CHECK(record["workers"].size() == asked.size());
+    if (record["latency"].is_object()) check_latency(record["latency"]);
 }
 
 /// Nothing is left of a coordinator that has ended.
@@ -759,6 +788,88 @@ TEST_CASE("a worker that stands still is ended by the watchdog", "[medium]") {
     CHECK_THAT(error, StartsWith("no end after 3") && Contains("watchdog"));
     CHECK_THAT(error, Contains("producer (worker 0") || Contains("consumer (worker 1"));
     CHECK(record_complaints(failed[0]).empty());
+    check_clean(program.pid());
+}
+
+TEST_CASE("faults that are planted in the queue of a run are found in it, and in no other", "[medium]") {
+    using Item = zeroipc::bench::Payload<64>;
+    using Queue = zeroipc::Queue<Item>;
+    struct Fault {
+        char const* what;
+        bool (*plant)(Queue&);
+        std::vector<std::string> found;
+    };
+    auto const& [what, plant, found] = GENERATE(values<Fault>({
+        {"an item is lost",
+         [](Queue& queue) {
+             Item item;
+             return queue.try_pop(item);
+         },
+         {" sent and ", "sums"}},
+        {"an item comes twice",
+         [](Queue& queue) {
+             Item item;
+             if (!queue.try_pop(item)) return false;
+             for (int i = 0; i < 2;)
+                 if (queue.try_push(item)) ++i;
+             return true;
+         },
+         {" sent and ", "out of their producer's order"}},
+        {"an item of a producer that there is not",
+         [](Queue& queue) {
+             Item item;
+             item.fill(7, 0);
+             return queue.try_push(item);
+         },
+         {" sent and ", "sums", "1 items were not what their producer wrote"}},
+        {"a torn item instead of a good one",
+         [](Queue& queue) {
+             Item item;
+             if (!queue.try_pop(item)) return false;
+             item.word[5] ^= 1;
+             while (!queue.try_push(item)) continue;
+             return true;
+         },
+         {"1 items were not what their producer wrote"}},
+    }));
+    INFO(what);
+    Folder const folder;
+    Spawned program({"--mode", "throughput", "--payload", "64", "--window", "150", "--rounds", "4",
+                     "--benchmark_filter=queue", "--out", folder.path().string()});
+    bool planted = false;
+    REQUIRE(wait_until([&] {
+        if (program.has_ended()) return true;
+        auto const segments = segments_of(program.pid());
+        if (segments.empty()) return false;
+        try {
+            auto memory = zeroipc::Memory::open(segments.front());
+            Queue queue(memory, "there");
+            // Workers of a run that is over do not come back.
+            while (!planted && !workers_of(program.pid()).empty()) planted = plant(queue);
+        } catch (zeroipc::error const&) {
+            return false;  // not yet made, or gone
+        }
+        return planted;
+    }));
+    REQUIRE(planted);
+    auto const outcome = program.wait();
+    INFO(outcome.err);
+    CHECK(outcome.status == 1);
+    auto const records = records_in(folder.path());
+    REQUIRE(records.size() == 4);
+    std::size_t failed = 0;
+    for (auto const& record : records) {
+        if (record["status"] == "ok") {
+            check_good(record);
+            continue;
+        }
+        ++failed;
+        CHECK(record_complaints(record).empty());
+        CHECK(record["throughput"].is_null());
+        CHECK(record["verification"]["passed"] == false);
+        for (auto const& part : found) CHECK_THAT(record["error"].get<std::string>(), Contains(part));
+    }
+    CHECK(failed == 1);
     check_clean(program.pid());
 }
 
