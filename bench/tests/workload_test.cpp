@@ -406,6 +406,30 @@ TEST_CASE("an empty queue whose producers are done ends its consumers", "[fast]"
     }
 }
 
+TEST_CASE("a consumer drains until all producers are done, and then once more", "[fast]") {
+    Run run(2, 1);
+    run.control().producers_done.value = 1;
+    // The last producer's last item comes just behind an empty answer, and with it the news that it was the last.
+    struct {
+        Control& control;
+        FakeQueue<64> queue{};
+        int calls = 0;
+        bool try_pop(Payload<64>& item) {
+            if (queue.try_pop(item)) return true;
+            if (++calls == 500) {
+                queue.try_push(item_of<64>(1, 0));
+                control.producers_done.value = 2;
+            }
+            return false;
+        }
+    } late{run.control()};
+    auto bench = run.bench_of_consumer(0);
+    consume<64>(bench, late, [] {});
+    CHECK(late.calls > 500);
+    CHECK(run.consumer(0).items == 1);
+    CHECK(run.consumer(0).outside == 1);
+}
+
 TEST_CASE("a run that was given up ends its loops", "[fast]") {
     Run run(1, 1);
     run.control().abandon.value = 1;
