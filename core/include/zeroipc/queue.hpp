@@ -2,30 +2,22 @@
 /// \file
 /// A bounded multi-producer multi-consumer FIFO queue in shared memory.
 
-#include <atomic>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 
-#include "atomics.hpp"
-#include "backoff.hpp"
-#include "detail/attachment.hpp"
-#include "detail/descriptor.hpp"
+#include "detail/policies.hpp"
+#include "detail/structure.hpp"
 #include "error.hpp"
 #include "exchange_ring.hpp"
-#include "layout.hpp"
 #include "memory.hpp"
-#include "observer.hpp"
-#include "ordering.hpp"
-#include "policy.hpp"
+#include "shareable.hpp"
 #include "waiting.hpp"
 
 namespace zeroipc {
@@ -39,63 +31,72 @@ struct queue_options {
 
 namespace detail {
 
-inline constexpr std::uint32_t most_handle_slots =
-    1000;  // a lock gets slower with the number of locks on a file
-
-/// The exclusive right to one handle slot, for as long as the object lives: the kernel's lock on the slot's
-/// byte.
-class handle_lock {
-public:
-    handle_lock() = default;
-    handle_lock(std::shared_ptr<attachment> state, std::uint64_t byte)
-        : state_(std::move(state)), byte_(byte) {}
-    handle_lock(handle_lock&&) = default;
-    handle_lock& operator=(handle_lock&& other) noexcept {
-        std::swap(state_, other.state_);
-        std::swap(byte_, other.byte_);
-        return *this;
-    }
-    handle_lock(handle_lock const&) = delete;
-    handle_lock& operator=(handle_lock const&) = delete;
-    ~handle_lock() {
-        if (state_) state_->let_go(byte_);
-    }
-
-private:
-    std::shared_ptr<attachment> state_;
-    std::uint64_t byte_ = 0;
-};
-
-/// Everything that a queue's type decides, resolved from its policy list.
 template <class... Ps>
-struct queue_policies {
-    static_assert(policy::accepts<policy::algorithm_kind, policy::layout_kind, policy::ordering_kind,
-                                  policy::backoff_kind, policy::waiting_kind, policy::observer_kind,
-                                  policy::atomics_kind>::check<Ps...>());
-    using algorithm = policy::select_t<policy::algorithm_kind, zeroipc::algorithm::exchange, Ps...>;
-    using layout = policy::select_t<policy::layout_kind, zeroipc::layout::compact, Ps...>;
-    using ordering = policy::select_t<policy::ordering_kind, zeroipc::ordering::acq_rel, Ps...>;
-    using backoff = policy::select_t<policy::backoff_kind, zeroipc::backoff::exponential, Ps...>;
-    using default_waiting =
-        std::conditional_t<algorithm::can_sleep, zeroipc::waiting::futex, zeroipc::waiting::yield>;
-    using waiting = policy::select_t<policy::waiting_kind, default_waiting, Ps...>;
-    using observer = policy::select_t<policy::observer_kind, zeroipc::observer::none, Ps...>;
-    using atomics = policy::select_t<policy::atomics_kind, zeroipc::atomics::native, Ps...>;
+using queue_policies = structure_policies<zeroipc::algorithm::exchange, Ps...>;
 
-    static_assert(algorithm::takes_ordering || policy::detail::count_of<policy::ordering_kind, Ps...> == 0,
-                  "zeroipc: this algorithm fixes its memory ordering; leave the ordering policy out");
-    static_assert(algorithm::takes_backoff || policy::detail::count_of<policy::backoff_kind, Ps...> == 0,
-                  "zeroipc: this algorithm has no race to back off from; leave the backoff policy out");
-    static_assert(algorithm::can_sleep || !waiting::sleeps,
-                  "zeroipc: this algorithm wakes nobody; use waiting::yield or waiting::spin");
+/// What a queue's type knows of its bytes.
+template <class Policies, std::size_t ItemBytes>
+struct queue_shape {
+    using algorithm = typename Policies::algorithm;
+    using layout = typename Policies::layout;
+    using ring = typename algorithm::template ring<Policies, ItemBytes>;
+    using geometry = decltype(ring::geometry(1, 1));
+    using options = queue_options;
+    static constexpr std::string_view noun = "queue";
+    static constexpr bool has_handles = algorithm::has_handles;
+    static constexpr std::size_t capacity_offset = 16;
+    static constexpr std::size_t descriptor_offset = 24;
+    static constexpr std::uint64_t least_bytes = layout::body_offset;
+    static constexpr std::uint64_t slot_stride = layout::line;
+    static constexpr std::uint64_t max_capacity = std::uint64_t{1} << 31;
+
+    static geometry checked(std::string const& what, std::uint64_t capacity, options const& how) {
+        if (capacity == 0 || (capacity & (capacity - 1)) != 0)
+            throw error(errc::invalid_capacity, what + ": capacity " + std::to_string(capacity) +
+                                                    " is not a power of two; use 1, 2, 4, 8, ...");
+        if (capacity < algorithm::min_capacity)
+            throw error(errc::invalid_capacity, what + ": capacity " + std::to_string(capacity) + "; the " +
+                                                    std::string(algorithm::name) +
+                                                    " algorithm needs at least " +
+                                                    std::to_string(algorithm::min_capacity));
+        check_handle_slots(what, how.handle_slots);
+        // Checked before multiplying: no product below overflows.
+        if (capacity > max_capacity || ItemBytes >= format::segment_limit / capacity)
+            throw too_large(what, capacity, ItemBytes);
+        auto const g = ring::geometry(capacity, how.handle_slots);
+        if (g.total >= format::segment_limit) throw too_large(what, capacity, ItemBytes);
+        return g;
+    }
+
+    static format::descriptor description(options const& how) noexcept {
+        format::descriptor d{};
+        d.kind = static_cast<std::uint32_t>(format::kind::queue);
+        d.algorithm = algorithm::id;
+        d.layout = layout::id;
+        d.item_size = ItemBytes;
+        d.item_stride = static_cast<std::uint32_t>(ring::item_stride);
+        d.cell_stride = static_cast<std::uint32_t>(ring::cell_stride);
+        d.handle_slots = has_handles ? how.handle_slots : 0;
+        return d;
+    }
+
+    static options options_of(format::descriptor const& d) noexcept {
+        options how;
+        if constexpr (has_handles) how.handle_slots = d.handle_slots;
+        return how;
+    }
+
+    static void initialise(std::byte* base, geometry const& g) {
+        if constexpr (requires { ring::initialise(base, g); }) ring::initialise(base, g);
+    }
+
+    template <class IsDead>
+    static bool recover(std::byte* base, geometry const& g, std::uint32_t slot, IsDead const& /*is_dead*/) {
+        return ring::recover(base, g, slot);
+    }
 };
 
 }  // namespace detail
-
-/// An item that may cross between processes: its bytes are all there is to it.
-template <class T>
-concept shareable = std::is_trivially_copyable_v<T> && std::is_object_v<T> && !std::is_array_v<T> &&
-                    !std::is_const_v<T> && alignof(T) <= 64;
 
 /// A bounded FIFO queue of T between processes.
 ///
@@ -117,17 +118,17 @@ public:
     using policies = detail::queue_policies<Policies...>;
     using algorithm = typename policies::algorithm;
     using observer = typename policies::observer;
-    static constexpr std::uint64_t max_capacity = std::uint64_t{1} << 31;
+    static constexpr std::uint64_t max_capacity = detail::queue_shape<policies, sizeof(T)>::max_capacity;
 
     /// Makes the queue `name` in the segment, and opens it.
     /// \param capacity items that it holds: a power of two.
     /// \throws error: exists, invalid_capacity, invalid_argument, invalid_name, segment_full, table_full,
     /// too_large
     Queue(Memory& memory, std::string_view name, std::uint64_t capacity, queue_options const& options = {})
-        : Queue(memory, create(memory, name, capacity, options)) {}
+        : Queue(memory, structure::create(memory, name, capacity, options)) {}
 
     /// Opens the queue `name`. \throws error: not_found, wrong_kind, wrong_item_size, corrupt, no_handle_slot
-    Queue(Memory& memory, std::string_view name) : Queue(memory, lookup(memory, name)) {}
+    Queue(Memory& memory, std::string_view name) : Queue(memory, structure::lookup(memory, name)) {}
 
     Queue(Queue&&) noexcept = default;
     Queue& operator=(Queue&&) noexcept = default;
@@ -138,7 +139,7 @@ public:
     /// Bytes that a queue takes from its segment. \throws error: invalid_capacity, invalid_argument,
     /// too_large
     static std::uint64_t bytes_for(std::uint64_t capacity, queue_options const& options = {}) {
-        return checked_geometry("queue", capacity, options).total;
+        return shape::checked("queue", capacity, options).total;
     }
 
     /// Appends an item. \return false if the queue was full.
@@ -167,7 +168,7 @@ public:
     /// Appends an item, waiting for space. Blocking. \return false if there was none until the time was over.
     template <class Rep, class Period>
     bool push(T const& item, std::chrono::duration<Rep, Period> timeout) {
-        return push_until(item, end_of(timeout));
+        return push_until(item, detail::end_of(timeout));
     }
     /// The same, waiting for ever.
     void push(T const& item) { push_until(item, {}); }
@@ -178,13 +179,13 @@ public:
     [[nodiscard]] std::optional<T> pop(
         std::chrono::duration<Rep, Period> timeout) requires std::default_initializable<T> {
         std::optional<T> item(std::in_place);
-        if (!pop_until(*item, end_of(timeout))) item.reset();
+        if (!pop_until(*item, detail::end_of(timeout))) item.reset();
         return item;
     }
     /// The same into `item`. \return false if the time was over; then `item` is as before.
     template <class Rep, class Period>
     bool pop(T& item, std::chrono::duration<Rep, Period> timeout) {
-        return pop_until(item, end_of(timeout));
+        return pop_until(item, detail::end_of(timeout));
     }
     /// The same, waiting for ever.
     [[nodiscard]] T pop() requires std::default_initializable<T> {
@@ -212,26 +213,13 @@ private:
     using layout = typename policies::layout;
     using atomics = typename policies::atomics;
     using waiters = detail::waiters<atomics>;
-    using ring = typename algorithm::template ring<policies, sizeof(T)>;
-    using geometry = decltype(ring::geometry(1, 1));
+    using shape = detail::queue_shape<policies, sizeof(T)>;
+    using ring = typename shape::ring;
+    using structure = detail::structure<shape>;
+    using place = typename structure::place;
 
-    static constexpr std::size_t capacity_offset = 16;
-    static constexpr std::size_t descriptor_offset = 24;
-
-    /// A queue found or made: where it is, and its shape as checked against that place.
-    struct found {
-        std::string name;
-        std::uint64_t offset;
-        geometry shape;
-    };
-    /// A handle slot, locked and settled.
-    struct claimed {
-        detail::handle_lock lock;
-        std::uint32_t slot;
-    };
-
-    Queue(Memory& memory, found const& at) : Queue(memory, at, claim(memory, at)) {}
-    Queue(Memory& memory, found const& at, claimed claim)
+    Queue(Memory& memory, place const& at) : Queue(memory, at, structure::claim(memory, at)) {}
+    Queue(Memory& memory, place const& at, detail::claimed claim)
         : state_(memory.attachment()),
           lock_(std::move(claim.lock)),
           slot_(claim.slot),
@@ -249,17 +237,6 @@ private:
             waiters::template notify<ring::commits_by_rmw>(*at, ring_.observed());
     }
 
-    template <class Rep, class Period>
-    static deadline end_of(std::chrono::duration<Rep, Period> timeout) {
-        auto const now = std::chrono::steady_clock::now();
-        // Judged in floating point: not every duration fits into nanoseconds, or into the unit of another
-        // one.
-        auto const seconds = std::chrono::duration<double>(timeout).count();
-        if (seconds > 3e9) return {};  // what the clock cannot hold is for ever
-        if (!(seconds > 0)) return now;
-        return now + std::chrono::duration_cast<std::chrono::nanoseconds>(timeout);
-    }
-
     bool push_until(T const& item, deadline const& end) {
         return policies::waiting::template wait<atomics>(
             *space_wait_, [&] { return try_push(item); }, end, ring_.observed());
@@ -267,108 +244,6 @@ private:
     bool pop_until(T& item, deadline const& end) {
         return policies::waiting::template wait<atomics>(
             *items_wait_, [&] { return try_pop(item); }, end, ring_.observed());
-    }
-
-    static format::descriptor description(std::uint32_t handle_slots) noexcept {
-        format::descriptor d{};
-        d.kind = static_cast<std::uint32_t>(format::kind::queue);
-        d.algorithm = algorithm::id;
-        d.layout = layout::id;
-        d.item_size = sizeof(T);
-        d.item_stride = static_cast<std::uint32_t>(ring::item_stride);
-        d.cell_stride = static_cast<std::uint32_t>(ring::cell_stride);
-        d.handle_slots = algorithm::has_handles ? handle_slots : 0;
-        return d;
-    }
-
-    static geometry checked_geometry(std::string const& what, std::uint64_t capacity,
-                                     queue_options const& options) {
-        if (capacity == 0 || (capacity & (capacity - 1)) != 0)
-            throw error(errc::invalid_capacity, what + ": capacity " + std::to_string(capacity) +
-                                                    " is not a power of two; use 1, 2, 4, 8, ...");
-        if (capacity < algorithm::min_capacity)
-            throw error(errc::invalid_capacity, what + ": capacity " + std::to_string(capacity) + "; the " +
-                                                    std::string(algorithm::name) +
-                                                    " algorithm needs at least " +
-                                                    std::to_string(algorithm::min_capacity));
-        if (options.handle_slots == 0 || options.handle_slots > detail::most_handle_slots)
-            throw error(errc::invalid_argument, what + ": " + std::to_string(options.handle_slots) +
-                                                    " handle slots; use 1 to " +
-                                                    std::to_string(detail::most_handle_slots));
-        // Checked before multiplying: no product below overflows.
-        if (capacity > max_capacity || sizeof(T) >= format::segment_limit / capacity)
-            throw too_large(what, capacity);
-        auto const g = ring::geometry(capacity, options.handle_slots);
-        if (g.total >= format::segment_limit) throw too_large(what, capacity);
-        return g;
-    }
-
-    static error too_large(std::string const& what, std::uint64_t capacity) {
-        return {errc::too_large, what + ": " + std::to_string(capacity) + " items of " +
-                                     std::to_string(sizeof(T)) +
-                                     " bytes do not fit below 4 GiB; use a smaller capacity"};
-    }
-
-    static std::string quoted(std::string_view name) { return "queue '" + std::string(name) + "'"; }
-
-    static found create(Memory& memory, std::string_view name, std::uint64_t capacity,
-                        queue_options const& options) {
-        auto const g = checked_geometry(quoted(name), capacity, options);
-        auto const entry = memory.add(name, g.total, [&](std::byte* base) {
-            auto const d = description(options.handle_slots);
-            std::memcpy(base + capacity_offset, &capacity, sizeof capacity);
-            std::memcpy(base + descriptor_offset, &d, sizeof d);
-            if constexpr (requires { ring::initialise(base, g); }) ring::initialise(base, g);
-        });
-        return {std::string(name), entry.offset, g};
-    }
-
-    static found lookup(Memory& memory, std::string_view name) {
-        auto const entry = memory.find(name);
-        if (!entry)
-            throw error(errc::not_found, "segment '" + memory.name() + "' has no structure '" +
-                                             std::string(name) + "'; create it first");
-        auto const* const base = memory.base() + entry->offset;
-        format::descriptor d{};
-        std::uint64_t capacity = 0;
-        if (entry->size < layout::body_offset)
-            throw error(errc::wrong_kind, quoted(name) + " takes only " + std::to_string(entry->size) +
-                                              " bytes: it is no queue, or not of this layout");
-        std::memcpy(&capacity, base + capacity_offset, sizeof capacity);
-        std::memcpy(&d, base + descriptor_offset, sizeof d);
-        detail::check_descriptor(d, description(d.handle_slots), quoted(name));
-        queue_options options;
-        if constexpr (algorithm::has_handles) options.handle_slots = d.handle_slots;
-        try {
-            auto const g = checked_geometry(quoted(name), capacity, options);
-            if (g.total <= entry->size) return {std::string(name), entry->offset, g};
-        } catch (error const&) {  // these numbers come from shared memory: not the caller's mistake
-        }
-        throw error(errc::corrupt, quoted(name) + " says capacity " + std::to_string(capacity) + " and " +
-                                       std::to_string(d.handle_slots) + " handle slots, which its " +
-                                       std::to_string(entry->size) +
-                                       " bytes do not hold; it was overwritten: make it anew");
-    }
-
-    /// Gets the first handle slot whose lock is free and whose last owner's buffers can be told.
-    static claimed claim(Memory& memory, found const& at) {
-        if constexpr (!algorithm::has_handles) {
-            return {};
-        } else {
-            std::uint32_t parked = 0;
-            for (std::uint32_t slot = 0; slot < at.shape.handle_slots; ++slot) {
-                auto const byte = at.offset + at.shape.slots + layout::line * std::uint64_t{slot};
-                if (!memory.attachment()->try_hold(byte)) continue;
-                detail::handle_lock lock(memory.attachment(), byte);
-                if (ring::recover(memory.base() + at.offset, at.shape, slot)) return {std::move(lock), slot};
-                ++parked;
-            }
-            throw error(errc::no_handle_slot,
-                        quoted(at.name) + ": all " + std::to_string(at.shape.handle_slots) +
-                            " handle slots are taken, " + std::to_string(parked) +
-                            " of them parked after a kill; close handles, or make the queue with "
-                            "more handle_slots");
-        }
     }
 
     std::shared_ptr<detail::attachment> state_;

@@ -134,6 +134,7 @@ namespace algorithm {
 /// Selects the robust mutex ring.
 struct mutex {
     using policy_kind = policy::algorithm_kind;
+    static constexpr std::string_view structure = "queue";
     static constexpr std::string_view name = "mutex";
     static constexpr std::uint32_t id = 3;
     static constexpr std::uint64_t min_capacity = 1;

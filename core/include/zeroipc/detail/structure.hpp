@@ -1,0 +1,179 @@
+#pragma once
+/// \file
+/// What structures with a capacity, a descriptor and handles have in common: how they are made, found, opened
+/// and repaired.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "../error.hpp"
+#include "../memory.hpp"
+#include "../table.hpp"
+#include "../waiting.hpp"
+#include "attachment.hpp"
+#include "descriptor.hpp"
+
+namespace zeroipc::detail {
+
+inline constexpr std::uint32_t most_handle_slots =
+    1000;  // a lock gets slower with the number of locks on a file
+
+/// The exclusive right to one handle slot, for as long as the object lives: the kernel's lock on the slot's
+/// byte.
+class handle_lock {
+public:
+    handle_lock() = default;
+    handle_lock(std::shared_ptr<attachment> state, std::uint64_t byte)
+        : state_(std::move(state)), byte_(byte) {}
+    handle_lock(handle_lock&&) = default;
+    handle_lock& operator=(handle_lock&& other) noexcept {
+        std::swap(state_, other.state_);
+        std::swap(byte_, other.byte_);
+        return *this;
+    }
+    handle_lock(handle_lock const&) = delete;
+    handle_lock& operator=(handle_lock const&) = delete;
+    ~handle_lock() {
+        if (state_) state_->let_go(byte_);
+    }
+
+private:
+    std::shared_ptr<attachment> state_;
+    std::uint64_t byte_ = 0;
+};
+
+/// A handle slot, locked and settled.
+struct claimed {
+    handle_lock lock;
+    std::uint32_t slot = 0;
+};
+
+/// When a wait of that length, begun now, is over.
+template <class Rep, class Period>
+deadline end_of(std::chrono::duration<Rep, Period> timeout) {
+    auto const now = std::chrono::steady_clock::now();
+    // Judged in floating point: not every duration fits into nanoseconds, or into the unit of another one.
+    auto const seconds = std::chrono::duration<double>(timeout).count();
+    if (seconds > 3e9) return {};  // what the clock cannot hold is for ever
+    if (!(seconds > 0)) return now;
+    return now + std::chrono::duration_cast<std::chrono::nanoseconds>(timeout);
+}
+
+/// \throws error(errc::invalid_argument)
+inline void check_handle_slots(std::string const& what, std::uint32_t handle_slots) {
+    if (handle_slots == 0 || handle_slots > most_handle_slots)
+        throw error(errc::invalid_argument, what + ": " + std::to_string(handle_slots) +
+                                                " handle slots; use 1 to " +
+                                                std::to_string(most_handle_slots));
+}
+
+inline error too_large(std::string const& what, std::uint64_t capacity, std::uint64_t item_bytes) {
+    return {errc::too_large, what + ": " + std::to_string(capacity) + " items of " +
+                                 std::to_string(item_bytes) +
+                                 " bytes do not fit below 4 GiB; use a smaller capacity"};
+}
+
+/// A structure found or made: where it is, and its geometry as checked against that place.
+template <class Geometry>
+struct found {
+    std::string name;
+    std::uint64_t offset;
+    Geometry shape;
+};
+
+/// Making, finding and opening of one kind of structure. What its type knows of its bytes:
+/// \tparam Shape with `noun`, `has_handles`, `capacity_offset`, `descriptor_offset`, `least_bytes`,
+///         `slot_stride`; types `geometry` (with capacity, handle_slots, slots, total) and `options` (with
+///         handle_slots); static `checked(what, capacity, options)` giving a geometry or an error,
+///         `description(options)`, `options_of(descriptor)`, `initialise(base, geometry)` and
+///         `recover(base, geometry, slot, is_dead)`.
+template <class Shape>
+struct structure {
+    using geometry = typename Shape::geometry;
+    using options = typename Shape::options;
+    using place = found<geometry>;
+
+    static std::string quoted(std::string_view name) {
+        return std::string(Shape::noun) + " '" + std::string(name) + "'";
+    }
+
+    static place create(Memory& memory, std::string_view name, std::uint64_t capacity, options const& how) {
+        auto const shape = Shape::checked(quoted(name), capacity, how);
+        auto const entry = memory.add(name, shape.total, [&](std::byte* base) {
+            auto const d = Shape::description(how);
+            std::memcpy(base + Shape::capacity_offset, &capacity, sizeof capacity);
+            std::memcpy(base + Shape::descriptor_offset, &d, sizeof d);
+            Shape::initialise(base, shape);
+        });
+        return {std::string(name), entry.offset, shape};
+    }
+
+    static place lookup(Memory& memory, std::string_view name) {
+        auto const entry = memory.find(name);
+        if (!entry)
+            throw error(errc::not_found, "segment '" + memory.name() + "' has no structure '" +
+                                             std::string(name) + "'; create it first");
+        auto const* const base = memory.base() + entry->offset;
+        format::descriptor d{};
+        std::uint64_t capacity = 0;
+        if (entry->size < Shape::least_bytes)
+            throw error(errc::wrong_kind, quoted(name) + " takes only " + std::to_string(entry->size) +
+                                              " bytes: it is no " + std::string(Shape::noun) +
+                                              ", or not of this layout");
+        std::memcpy(&capacity, base + Shape::capacity_offset, sizeof capacity);
+        std::memcpy(&d, base + Shape::descriptor_offset, sizeof d);
+        auto const how = Shape::options_of(d);
+        check_descriptor(d, Shape::description(how), quoted(name));
+        try {
+            auto const shape = Shape::checked(quoted(name), capacity, how);
+            if (shape.total <= entry->size) return {std::string(name), entry->offset, shape};
+        } catch (error const&) {  // these numbers come from shared memory: not the caller's mistake
+        }
+        throw error(errc::corrupt, quoted(name) + " says capacity " + std::to_string(capacity) + " and " +
+                                       std::to_string(d.handle_slots) + " handle slots, which its " +
+                                       std::to_string(entry->size) +
+                                       " bytes do not hold; it was overwritten: make it anew");
+    }
+
+    /// Gets the first handle slot whose lock is free and whose last owner's possessions can be told.
+    static claimed claim(Memory& memory, place const& at) {
+        if constexpr (!Shape::has_handles) {
+            return {};
+        } else {
+            auto* const base = memory.base() + at.offset;
+            std::uint32_t parked = 0;
+            for (std::uint32_t slot = 0; slot < at.shape.handle_slots; ++slot) {
+                auto const byte = lock_byte_of(at, slot);
+                if (!memory.attachment()->try_hold(byte)) continue;
+                handle_lock lock(memory.attachment(), byte);
+                // Another slot's owner is dead if its lock is to be had; it is kept for the time of asking.
+                auto const is_dead = [&](std::uint32_t other) {
+                    auto const its_byte = lock_byte_of(at, other);
+                    return memory.attachment()->try_hold(its_byte)
+                               ? std::make_shared<handle_lock>(memory.attachment(), its_byte)
+                               : nullptr;
+                };
+                if (Shape::recover(base, at.shape, slot, is_dead)) return {std::move(lock), slot};
+                ++parked;
+            }
+            throw error(errc::no_handle_slot,
+                        quoted(at.name) + ": all " + std::to_string(at.shape.handle_slots) +
+                            " handle slots are taken, " + std::to_string(parked) +
+                            " of them parked after a kill; close handles, or make the " +
+                            std::string(Shape::noun) + " with more handle_slots");
+        }
+    }
+
+private:
+    static std::uint64_t lock_byte_of(place const& at, std::uint32_t slot) {
+        return at.offset + at.shape.slots + Shape::slot_stride * std::uint64_t{slot};
+    }
+};
+
+}  // namespace zeroipc::detail
