@@ -1,7 +1,8 @@
 #pragma once
 /// \file
 /// Layout policies: where a structure's words lie. A layout changes the shared bytes, so its number stands in
-/// the descriptor, and opening with another one is refused. See format/queue.md.
+/// the descriptor, and opening with another one is refused. See format/queue.md and
+/// format/stack.md.
 
 #include <cstddef>
 #include <cstdint>
@@ -11,27 +12,31 @@
 
 namespace zeroipc::layout {
 
-/// The seed's: head, tail and capacity side by side. What C and Python speak. The default.
+/// The header's words side by side, as the format began: head, tail and capacity, or top and capacity. What C and Python speak. The default.
 struct compact {
     using policy_kind = policy::layout_kind;
     static constexpr std::string_view name = "compact";
     static constexpr std::uint32_t id = 1;
     static constexpr std::size_t head_offset = 0;
     static constexpr std::size_t tail_offset = 8;
+    static constexpr std::size_t top_offset = 0;
+    static constexpr std::size_t free_offset = 80;        ///< first free node of a stack
     static constexpr std::size_t items_wait_offset = 88;  ///< futex word of those who wait for an item
     static constexpr std::size_t space_wait_offset = 92;  ///< futex word of those who wait for space
     static constexpr std::size_t body_offset = 128;       ///< where the algorithm's own part begins
     static constexpr std::size_t line = 64;               ///< distance of handle slots, in bytes
 };
 
-/// Head, tail, the futex words and the handle slots 128 bytes apart, because processors fetch lines in pairs.
-/// The header's own head and tail stay 0.
+/// Head, tail (or top and the first free node), the futex words and the handle slots 128 bytes apart, because
+/// processors fetch lines in pairs. The header's own head and tail, or top, stay 0.
 struct padded {
     using policy_kind = policy::layout_kind;
     static constexpr std::string_view name = "padded";
     static constexpr std::uint32_t id = 2;
     static constexpr std::size_t head_offset = 128;
     static constexpr std::size_t tail_offset = 256;
+    static constexpr std::size_t top_offset = 128;
+    static constexpr std::size_t free_offset = 256;
     static constexpr std::size_t items_wait_offset = 384;
     static constexpr std::size_t space_wait_offset = 512;
     static constexpr std::size_t body_offset = 640;

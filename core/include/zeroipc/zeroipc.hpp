@@ -4,3 +4,4 @@
 
 #include "memory.hpp"
 #include "queue.hpp"
+#include "stack.hpp"
