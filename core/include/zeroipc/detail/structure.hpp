@@ -152,12 +152,11 @@ struct structure {
                 auto const byte = lock_byte_of(at, slot);
                 if (!memory.attachment()->try_hold(byte)) continue;
                 handle_lock lock(memory.attachment(), byte);
-                // Another slot's owner is dead if its lock is to be had; it is kept for the time of asking.
                 auto const is_dead = [&](std::uint32_t other) {
                     auto const its_byte = lock_byte_of(at, other);
-                    return memory.attachment()->try_hold(its_byte)
-                               ? std::make_shared<handle_lock>(memory.attachment(), its_byte)
-                               : nullptr;
+                    if (!memory.attachment()->try_hold(its_byte)) return false;
+                    memory.attachment()->let_go(its_byte);
+                    return true;
                 };
                 if (Shape::recover(base, at.shape, slot, is_dead)) return {std::move(lock), slot};
                 ++parked;
