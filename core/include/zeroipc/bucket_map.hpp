@@ -81,7 +81,15 @@ public:
 
     /// Copies the value of a key. Lock-free; O(1); writes nothing shared.
     /// \return false if the key was absent at one moment during the call. \throws error(errc::corrupt)
-    bool find(key const& k, void* value) { return locate(bucket_for(k), k, value).slot != none; }
+    bool find(key const& k, void* value) {
+        auto const bucket = bucket_for(k);
+        for (std::uint64_t round = 0; round < patience; ++round) {
+            auto const seen = locate(bucket, k, value);
+            if (seen.slot != none) return true;
+            if (confirmed_absent(bucket, seen)) return false;
+        }
+        no_progress();
+    }
 
     /// Removes a key. Lock-free; O(1). Commit: (M2), valid to free.
     /// \return false if the key was absent at one moment during the call. \throws error(errc::corrupt)
@@ -90,7 +98,10 @@ public:
         backoff wait;
         for (std::uint64_t round = 0; round < patience; ++round) {
             auto seen = locate(bucket, k, nullptr);
-            if (seen.slot == none) return false;
+            if (seen.slot == none) {
+                if (confirmed_absent(bucket, seen)) return false;
+                continue;
+            }
             auto const after = seen.now.vacate(header::slot_mask(seen.slot));
             if (change(bucket, seen.now, after)) {
                 shrink(bucket, seen.slot, after);
@@ -115,8 +126,10 @@ public:
         for (std::uint64_t round = 0; round < patience; ++round) {
             auto seen = locate(bucket, k, NeedsOld ? old : nullptr);
             auto const result = decided(decide, seen.slot == none ? nullptr : old, desired, bucket, mine);
-            if (result != outcome::inserted && result != outcome::assigned)
+            if (result != outcome::inserted && result != outcome::assigned) {
+                if (seen.slot == none && !confirmed_absent(bucket, seen)) continue;
                 return leave(bucket, mine, result);
+            }
             if (mine == none) {
                 switch (reserve(bucket, seen.now, mine)) {
                     case attempt::done:
@@ -236,7 +249,7 @@ private:
     }
 
     /// Looks for a key, and copies its value if wanted. \return its slot and a header that still stood after the
-    /// copy; or no slot, and a header by which the key is absent.
+    /// copy; or no slot, and a header by which the key was absent.
     sight locate(std::uint64_t bucket, key const& k, void* value) {
         auto& word_of_bucket = header_of(bucket);
         header seen{ordering::template load<atomics, access::reads_header>(word_of_bucket)};  // (M1)
@@ -260,14 +273,12 @@ private:
                 break;
             }
             atomics::fence(std::memory_order_acquire);  // (M11)
-            ordering::template before_negative<atomics>();
-            header const now{
-                ordering::template load<atomics, access::confirms_negative>(word_of_bucket)};  // (M3)
+            header const now{word_of_bucket.load(std::memory_order_relaxed)};
             if (now.same_content(seen)) {
                 if (whole) return {now, none};
                 corrupt("a bucket's link names a block that does not exist");
             }
-            seen = now;
+            seen = header{ordering::template load<atomics, access::reads_header>(word_of_bucket)};  // (M1)
             observer_.retry();
         }
         no_progress();
@@ -300,6 +311,15 @@ private:
         atomics::fence(std::memory_order_release);
         for (std::uint64_t i = 0; i < key_words; ++i) to[i].store(k[i], std::memory_order_relaxed);
         atomics::write_words(to + key_words, value, ValueBytes);
+    }
+
+    /// Whether a key that was not found is absent for certain: the second look behind a negative answer. Not
+    /// needed before a commit, which looks itself.
+    bool confirmed_absent(std::uint64_t bucket, sight const& seen) {
+        ordering::template before_negative<atomics>();
+        header const now{
+            ordering::template load<atomics, access::confirms_negative>(header_of(bucket))};  // (M3)
+        return now.same_content(seen.now);
     }
 
     /// Asks the caller. If he throws, what was reserved is given back.
