@@ -52,6 +52,24 @@ void f(Memory& m) { Queue<std::string> q(m, "q"); }
 zeroipc_probe(array_item "shareable" [[
 void f(Memory& m) { Queue<char[8]> q(m, "q"); }
 ]])
+zeroipc_probe(array_of_aligned "zeroipc: the elements of an Array begin 8 bytes behind" [[
+struct alignas(16) wide { int v[4]; };
+void f(Memory& m) { Array<wide> a(m, "a"); }
+]])
+zeroipc_probe(array_policy "zeroipc: this structure does not take a policy of that kind" [[
+void f(Memory& m) { Array<int, layout::padded> a(m, "a"); }
+]])
+zeroipc_probe(array_padded_atomic "without_padding" [[
+struct loose { int a; char b; };
+void f(Memory& m) { Array<loose> a(m, "a"); a.store(0, loose{}); }
+]])
+zeroipc_probe(array_large_atomic "atomic_size" [[
+struct large { int v[4]; };
+void f(Memory& m) { Array<large> a(m, "a"); a.store(0, large{}); }
+]])
+zeroipc_probe(array_float_count "counting_element" [[
+void f(Memory& m) { Array<float> a(m, "a"); a.fetch_add(0, 1.0F); }
+]])
 zeroipc_probe(twins "" [[
 struct hasty : backoff::none {};
 struct odd { using policy_kind = policy::backoff_kind; static constexpr std::string_view name = "odd"; void operator()() {} };
@@ -62,5 +80,12 @@ void f(Memory& m) {
     Queue<int, layout::padded, backoff::none> c(m, "c");
     Queue<int, backoff::exponential> d(m, "d");
     Queue<text> e(m, "e");
+    struct alignas(8) wide { int v[4]; };
+    struct tight { int a; int b; };
+    Array<wide> g(m, "g");
+    Array<tight, ordering::seq_cst> h(m, "h");
+    h.store(0, tight{});
+    Array<int> i(m, "i");
+    i.fetch_add(0, 1);
 }
 ]])

@@ -12,7 +12,7 @@ namespace zeroipc {
 enum class errc {
     invalid_name = 1,  ///< a segment's or structure's name that the system or the table cannot hold
     invalid_argument,  ///< an option outside its range
-    invalid_capacity,  ///< 0, or not a power of two
+    invalid_capacity,  ///< 0, or not a power of two where one is needed
     too_large,         ///< a segment or structure of 4 GiB or more
     not_found,         ///< no segment, or no structure, of that name
     exists,            ///< there is one of that name already
@@ -30,6 +30,7 @@ enum class errc {
     busy,              ///< another process kept a lock longer than the limit
     forked,            ///< used in a child process after fork(); open it anew there
     system,            ///< an unexpected answer of the operating system
+    out_of_range,      ///< an index that is not below the capacity
 };
 
 /// Category of zeroipc::errc.
@@ -78,6 +79,8 @@ inline std::error_category const& error_category() noexcept {
                     return "used across fork";
                 case errc::system:
                     return "system error";
+                case errc::out_of_range:
+                    return "index out of range";
             }
             return "unknown error";
         }

@@ -2,11 +2,12 @@
 /// \file
 /// Memory ordering policies. A structure writes `Ordering::template load<Atomics, access>(word)`; `access` is
 /// the number of that access in the structure's list of ordered accesses, so that a policy may treat one edge
-/// differently.
+/// differently. `modify` gives its memory order to a callable that performs one read-modify-write and returns
+/// what was there before.
 ///
 /// Every policy gives each access at least: load acquires, store releases, a compare-exchange does both (and
-/// acquires when it fails), and `before_negative` makes a re-read current with respect to every earlier
-/// commit.
+/// acquires when it fails), and so does modify; `before_negative` makes a re-read current with respect to every
+/// earlier commit.
 
 #include <atomic>
 #include <cstdint>
@@ -34,6 +35,10 @@ struct acq_rel {
         return word.compare_exchange_strong(expected, desired, std::memory_order_acq_rel,
                                             std::memory_order_acquire);
     }
+    template <class Atomics, auto Access, class Operation>
+    static auto modify(Operation&& operation) noexcept {
+        return operation(std::memory_order_acq_rel);
+    }
     template <class Atomics>
     static void before_negative() noexcept {
         Atomics::fence(std::memory_order_seq_cst);
@@ -57,6 +62,10 @@ struct seq_cst {
     static bool exchange_if(Word& word, V& expected, V desired) noexcept {
         return word.compare_exchange_strong(expected, desired, std::memory_order_seq_cst,
                                             std::memory_order_seq_cst);
+    }
+    template <class Atomics, auto Access, class Operation>
+    static auto modify(Operation&& operation) noexcept {
+        return operation(std::memory_order_seq_cst);
     }
     template <class Atomics>
     static void before_negative() noexcept {}
@@ -86,6 +95,13 @@ struct fences {
                                                        std::memory_order_relaxed);
         Atomics::fence(std::memory_order_acquire);
         return done;
+    }
+    template <class Atomics, auto Access, class Operation>
+    static auto modify(Operation&& operation) noexcept {
+        Atomics::fence(std::memory_order_release);
+        auto const before = operation(std::memory_order_relaxed);
+        Atomics::fence(std::memory_order_acquire);
+        return before;
     }
     template <class Atomics>
     static void before_negative() noexcept {

@@ -34,6 +34,7 @@
 #include <new>
 #include <optional>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -324,6 +325,20 @@ inline std::string text_of(std::string const& path) {
         std::fclose(file);
     }
     return text;
+}
+
+/// Bytes that /proc/self/smaps says under `key` of the mapping that begins at `base`, e.g. "Rss": what this
+/// process has in its page tables.
+inline std::uint64_t mapping_bytes(void const* base, std::string const& key) {
+    char start[32];
+    std::snprintf(start, sizeof start, "%lx-",
+                  static_cast<unsigned long>(reinterpret_cast<std::uintptr_t>(base)));
+    auto const all = "\n" + text_of("/proc/self/smaps");
+    auto const mapping = all.find(std::string("\n") + start);
+    auto const field = all.find("\n" + key + ":", mapping);
+    if (mapping == std::string::npos || field == std::string::npos)
+        throw std::runtime_error("/proc/self/smaps does not say " + key + " of " + start);
+    return std::strtoull(all.c_str() + field + key.size() + 2, nullptr, 10) * 1024;
 }
 
 /// What `action` throws, if it throws one of ours.
