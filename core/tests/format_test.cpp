@@ -200,6 +200,11 @@ void check_layout() {
     check_parts<Queue<item<100>, Layout>>(std::string(Layout::name));
 }
 
+json const& golden_array() {
+    static json const one = json::parse(text_of("golden/array-5x4.json"));
+    return one;
+}
+
 json const& golden() {
     static json const one = json::parse(text_of("golden/queue-compact-4x8.json"));
     return one;
@@ -368,6 +373,20 @@ TEMPLATE_TEST_CASE("a fresh queue says what it is where layout.json says", "[fas
     CHECK(rest.find_first_not_of('\0') == std::string::npos);
 }
 
+TEST_CASE("the array's constants are those of layout.json", "[fast]") {
+    using zeroipc::Array;
+    CHECK(number("/array/header_bytes") == Array<int>::header_bytes);
+    CHECK(number("/array/elements_offset") == Array<int>::header_bytes);
+    CHECK(field_at("/array/header/capacity").offset == 0);
+    CHECK(field_at("/array/header/capacity").bytes == Array<int>::header_bytes);
+    CHECK(number("/array/element_alignment_most") == alignof(std::uint64_t));
+    CHECK(number("/array/limits/bytes_below") == format::segment_limit);
+    auto const least = number("/array/limits/capacity_least");
+    CHECK(Array<item<13>>::bytes_for(least) == number("/array/elements_offset") + 13 * least);
+    CHECK_THROWS(Array<item<13>>::bytes_for(least - 1));
+    CHECK(constants().at("array").size() == 5);
+}
+
 TEST_CASE("a futex word has the bits of layout.json", "[fast]") {
     using waiters = zeroipc::detail::waiters<zeroipc::atomics::native>;
     auto const bit = (1U << number("/queue/futex_word/sleeping_bits")) - 1;
@@ -518,19 +537,18 @@ TEST_CASE("golden images open, and give their items", "[fast]") {
     }
 }
 
-TEST_CASE("queue.md shows the golden bytes", "[fast]") {
-    auto const page = text_of("queue.md");
+/// The page shows every line of the images that lies behind the segment's own header and table, and no others.
+void check_shows(std::string const& page_name, json const& all) {
+    auto const page = text_of(page_name);
     std::set<std::string> shown;
-    for (auto const& stage : golden().at("stages")) {
+    for (auto const& stage : all.at("stages")) {
         std::istringstream lines(text_of("golden/" + stage.at("image").get<std::string>()));
         for (std::string line; std::getline(lines, line);) {
             INFO(line);
-            // Every line but those of the segment's own header and table.
             if (line >= "00000080") CHECK(page.find(line) != std::string::npos);
             shown.insert(line);
         }
     }
-    // And no others.
     std::regex const is_line("^[0-9a-f]{8} ( [0-9a-f]{2}){16}");
     std::istringstream lines(page);
     for (std::string line; std::getline(lines, line);) {
@@ -541,8 +559,52 @@ TEST_CASE("queue.md shows the golden bytes", "[fast]") {
     }
 }
 
+TEST_CASE("the pages show the golden bytes", "[fast]") {
+    check_shows("queue.md", golden());
+    check_shows("array.md", golden_array());
+}
+
+TEST_CASE("an array has the bytes of the golden images", "[fast]") {
+    auto const bytes = golden_array().at("bytes").get<std::uint64_t>();
+    auto const& structure = golden_array().at("structure");
+    auto const array_name = structure.at("name").get<std::string>();
+    REQUIRE(golden_array().at("format_version") == format::version);
+    REQUIRE(structure.at("item_size") == sizeof(std::uint32_t));
+    testing::segment_name const name;
+    zeroipc::memory_options options;
+    options.max_entries = golden_array().at("max_entries").get<std::uint32_t>();
+    auto memory = Memory::create(name, bytes, options);
+    zeroipc::Array<std::uint32_t> array(memory, array_name, structure.at("capacity").get<std::uint64_t>());
+    CHECK(memory.entries().at(0).offset == structure.at("offset"));
+    CHECK(memory.entries().at(0).size == structure.at("size"));
+    for (auto const& stage : golden_array().at("stages")) {
+        INFO(stage.dump());
+        auto const operation = stage.at("operation").get<std::string>();
+        if (operation == "store")
+            array.store(stage.at("index").get<std::uint64_t>(), stage.at("value").get<std::uint32_t>());
+        else if (operation == "fetch_add")
+            CHECK(array.fetch_add(stage.at("index").get<std::uint64_t>(),
+                                  stage.at("value").get<std::uint32_t>()) == stage.at("gives"));
+        else
+            REQUIRE(operation == "make");
+        auto const image = stage.at("image").get<std::string>();
+        auto const found = testing::raw_object(name).bytes();
+        if (std::getenv("ZEROIPC_WRITE_GOLDEN") != nullptr)
+            std::ofstream(directory + "/golden/" + image) << listing(found);
+        CHECK(listing(found) == listing(image_of(image, bytes)));
+
+        // And back: the image opens, and gives its elements.
+        testing::segment_name const copy;
+        testing::raw_object(copy, bytes).write_bytes(0, image_of(image, bytes));
+        auto opened = Memory::open(copy);
+        zeroipc::Array<std::uint32_t> const read(opened, array_name);
+        CHECK(std::vector<std::uint32_t>(read.begin(), read.end()) ==
+              stage.at("elements").get<std::vector<std::uint32_t>>());
+    }
+}
+
 TEST_CASE("every ordering edge of the pages is named at both ends", "[fast]") {
-    auto const page = GENERATE(as<std::string>{}, "segment.md", "queue.md");
+    auto const page = GENERATE(as<std::string>{}, "segment.md", "array.md", "queue.md");
     auto const edges = edges_of(page);
     REQUIRE_FALSE(edges.empty());
     for (auto const& [own, partners] : edges) {
@@ -552,9 +614,11 @@ TEST_CASE("every ordering edge of the pages is named at both ends", "[fast]") {
             CHECK(edges.at(partner).count(own) == 1);
         }
     }
-    std::string const expected =
-        page == "queue.md" ? "Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 S1 S2 S3 W1 W2 W3 W4 " : "T1 T2 T3 T4 ";
+    std::map<std::string, std::string> const expected{
+        {"segment.md", "T1 T2 T3 T4 "},
+        {"array.md", "A1 A2 A3 A4 "},
+        {"queue.md", "Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 S1 S2 S3 W1 W2 W3 W4 "}};
     std::string names;
     for (auto const& [own, partners] : edges) names += own + " ";
-    CHECK(names == expected);
+    CHECK(names == expected.at(page));
 }

@@ -240,7 +240,7 @@ private:
         if (entry->size > header_bytes)
             std::memcpy(&capacity, memory.base() + entry->offset, sizeof capacity);
         auto const body = capacity == 0 ? 0 : entry->size - header_bytes;
-        if (capacity == 0 || capacity > body || body % capacity != 0)
+        if (capacity == 0 || body % capacity != 0)
             throw error(errc::corrupt, quoted(name) + " says capacity " + std::to_string(capacity) +
                                            ", which its " + std::to_string(entry->size) +
                                            " bytes do not give; it is no array, or it was overwritten");
