@@ -381,10 +381,13 @@ TEST_CASE("more than /dev/shm has is refused before the first touch", "[fast]") 
         options.before_allocation = [](void*, std::size_t) {
             std::ofstream("/dev/shm/glutton") << std::string(900 << 10, 'x');
         };
-        if (int const result = refused_in_child(errc::no_space, {name.str(), "524288"},
-                                                [&] { Memory::create(name, 1 << 19, options); }))
-            return result;
-        if (files_in_shm() != 1) return 84;
+        for (bool const huge : {false, true}) {
+            options.huge_pages = huge;
+            if (int const result = refused_in_child(errc::no_space, {name.str(), "524288"},
+                                                    [&] { Memory::create(name, 1 << 19, options); }))
+                return result;
+            if (files_in_shm() != 1) return 84;
+        }
         return 0;
     });
     int const end = cramped.wait();
@@ -628,15 +631,17 @@ TEST_CASE("300 creators are killed while others open", "[medium]") { kill_creato
 /// What an object is after each machine instruction of its creation: a kill at that instruction leaves just
 /// this.
 TEST_CASE("a creator is killed at each machine instruction", "[medium]") {
+    memory_options options;
+    options.huge_pages = GENERATE(false, true);
     watchdog const limit(300);
     segment_name const name;
     shared<std::atomic<int>> unused;
     child stepped([&] {
-        { auto const warm = Memory::create(name.str(), 1 << 14); }  // lazy binding is done
+        { auto const warm = Memory::create(name.str(), 1 << 14, options); }  // lazy binding is done
         Memory::unlink(name.str());
         if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) return 1;
         ::raise(SIGSTOP);
-        auto const memory = Memory::create(name.str(), 1 << 14);
+        auto const memory = Memory::create(name.str(), 1 << 14, options);
         ::raise(SIGSTOP);
         return 0;
     });
@@ -978,6 +983,247 @@ TEST_CASE("a signal timer does not keep a large segment from being made", "[fast
         },
         20);
     CHECK(busy.wait() == 0);
+}
+
+// --- pages
+// -----------------------------------------------------------------------------------------------------------
+
+TEST_CASE("prefaulting fills this mapping's page tables and changes no byte", "[fast]") {
+    constexpr std::uint64_t bytes = (8 << 20) + 4096;
+    segment_name const name;
+    auto const memory = Memory::create(name, bytes, {.prefault = true});
+    CHECK(mapping_bytes(memory.base(), "Rss") == bytes);
+    segment_name const plain;
+    auto const control = Memory::create(plain, bytes);
+    CHECK(mapping_bytes(control.base(), "Rss") < bytes / 2);
+    CHECK(raw_object(name).bytes() == raw_object(plain).bytes());
+
+    // Each mapping has its own page tables.
+    auto const before = raw_object(name).bytes();
+    CHECK(mapping_bytes(Memory::open(name).base(), "Rss") < bytes / 2);
+    CHECK(mapping_bytes(Memory::open(name, {.prefault = true}).base(), "Rss") == bytes);
+    auto const made = Memory::open_or_create(name, bytes, {.prefault = true});
+    CHECK(mapping_bytes(made.base(), "Rss") == bytes);
+    CHECK(raw_object(name).bytes() == before);
+
+    // And so without the kernel's help.
+    auto const touched = Memory::open(name);
+    detail::touch_pages(touched.base(), bytes);
+    CHECK(mapping_bytes(touched.base(), "Rss") == bytes);
+}
+
+TEST_CASE("prefaulting takes nothing from a peer that writes meanwhile", "[fast]") {
+    watchdog const limit(60);
+    segment_name const name;
+    auto memory = Memory::create(name, 1 << 18, {.max_entries = 1});
+    constexpr std::uint64_t words = 30000;
+    Array<std::uint64_t> array(memory, "data", words);
+    shared<std::atomic<bool>> stop;
+    shared<std::atomic<std::uint64_t>> done;
+    child writer([&] {
+        auto mine = Memory::open(name.str());
+        Array<std::uint64_t> counters(mine, "data");
+        // The first word of each page: where a touch would fall.
+        for (; !*stop; ++*done)
+            for (std::uint64_t at = (4096 - 128 - 8) / 8; at < words; at += 512) {
+                // Not atomic: a store by anybody else would be overwritten, or would overwrite.
+                ++counters[at];
+            }
+    });
+    until([&] { return *done > 0; });
+    for (std::uint64_t i = 0; i < rounds(300); ++i) {
+        auto const opened = Memory::open(name, {.prefault = true});
+        detail::touch_pages(opened.base(), opened.bytes());
+    }
+    *stop = true;
+    CHECK(writer.wait() == 0);
+    std::uint64_t wrong = 0;
+    for (std::uint64_t at = (4096 - 128 - 8) / 8; at < words; at += 512) wrong += array[at] != *done;
+    CHECK(wrong == 0);
+}
+
+TEST_CASE("prefaulting an object that was cut is an error, not a signal", "[fast]") {
+    segment_name const name;
+    auto const memory = Memory::create(name, 1 << 20);
+    raw_object const object(name);
+    object.resize(1 << 16);
+    if (!detail::can_populate()) return;
+    check_refused(errc::truncated, {name.str(), "1048576", "65536"},
+                  [&] { detail::populate(object.fd(), memory.base(), 1 << 20, name); });
+    CHECK_NOTHROW(detail::populate(object.fd(), memory.base(), 1 << 16, name));
+}
+
+/// In a file system of its own, mounted with these options; 80 if that is not allowed here.
+template <class Body>
+int in_mount(char const* mount_options, Body&& body) {
+    return child([&] {
+               if (::unshare(CLONE_NEWNS) != 0 ||
+                   ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+                   ::mount("tmpfs", "/dev/shm", "tmpfs", 0, mount_options) != 0)
+                   return 80;
+               return static_cast<int>(body());
+           })
+        .wait();
+}
+
+/// Whether this system gives huge pages to who asks for them, past all of the library.
+bool gives_huge_pages(std::string const& name, std::uint64_t bytes) {
+    raw_object const object(name, bytes);
+    void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, object.fd(), 0);
+    ::madvise(at, bytes, MADV_HUGEPAGE);
+    ::madvise(at, bytes, detail::populate_write);
+    bool const gives = mapping_bytes(at, "ShmemPmdMapped") > 0;
+    ::munmap(at, bytes);
+    ::shm_unlink(name.c_str());
+    return gives;
+}
+
+TEST_CASE("huge pages are obtained, or said not to be", "[fast]") {
+    constexpr std::uint64_t bytes = (8 << 20) + 12288;
+    segment_name const name;
+    auto const whole = [&](Memory const& memory) {
+        return mapping_bytes(memory.base(), "Rss") == bytes &&
+               memory.huge_page_bytes() == mapping_bytes(memory.base(), "ShmemPmdMapped") &&
+               raw_object(name).status().st_blocks * 512 >= static_cast<blkcnt_t>(bytes);
+    };
+    {  // as this machine has it, the answer may be either
+        auto const memory = Memory::create(name, bytes, {.huge_pages = true});
+        CHECK(whole(memory));
+        Memory::unlink(name);
+    }
+    int const without = in_mount("huge=never", [&] {
+        auto const memory = Memory::create(name, bytes, {.huge_pages = true});
+        return whole(memory) && memory.huge_page_bytes() == 0 ? 0 : 1;
+    });
+    if (without == 80) {
+        WARN("no mount namespace: not tested");
+        return;
+    }
+    CHECK(without == 0);
+    int const with = in_mount("huge=advise", [&] {
+        if (!gives_huge_pages(name, bytes)) return 81;
+        // Only on demand.
+        {
+            auto const plain = Memory::create(name, bytes, {.prefault = true});
+            if (!whole(plain) || plain.huge_page_bytes() != 0) return 1;
+            Memory::unlink(name);
+        }
+        auto const memory = Memory::create(name, bytes, {.huge_pages = true});
+        if (!whole(memory)) return 2;
+        if (memory.huge_page_bytes() != 8 << 20) return 3;
+        if (memory.entries().size() != 0 || memory.free_bytes() == 0) return 4;
+        auto const opened = Memory::open(name, {.prefault = true, .huge_pages = true});
+        if (!whole(opened) || opened.huge_page_bytes() != 8 << 20) return 5;
+        return 0;
+    });
+    if (with == 81)
+        WARN("this machine gives no huge pages: not tested that they are obtained");
+    else
+        CHECK(with == 0);
+}
+
+// --- alone
+// -----------------------------------------------------------------------------------------------------------
+
+TEST_CASE("who is alone on a segment can know it", "[fast]") {
+    watchdog const limit(60);
+    segment_name const name;
+    auto memory = Memory::create(name, 1 << 16);
+    auto const& mine = memory.attachment();
+    CHECK(mine->try_be_alone());
+    CHECK(mine->try_be_alone());  // the first one is over
+    {
+        auto const alone = mine->try_be_alone();
+        REQUIRE(alone);
+        CHECK_FALSE(mine->try_be_alone());
+    }
+    {  // a second open file of this process counts
+        auto const second = Memory::open(name);
+        CHECK_FALSE(mine->try_be_alone());
+        CHECK_FALSE(second.attachment()->try_be_alone());
+    }
+    {  // so does a handle
+        Queue<int> const queue(memory, "q", 4);
+        CHECK_FALSE(mine->try_be_alone());
+    }
+    CHECK(mine->try_be_alone());
+    {  // an array has no handle slot
+        Array<int> const array(memory, "a", 4);
+        CHECK(mine->try_be_alone());
+    }
+    shared<std::atomic<bool>> opened;
+    child other([&] {
+        auto const theirs = Memory::open(name.str());
+        *opened = true;
+        for (;;) nap(1s);
+    });
+    until([&] { return opened->load(); });
+    CHECK_FALSE(mine->try_be_alone());
+    CHECK_FALSE(mine->try_be_alone());
+    other.kill();
+    CHECK(other.wait() == -SIGKILL);
+    CHECK(mine->try_be_alone());
+}
+
+TEST_CASE("who opens a segment that somebody uses alone waits", "[fast]") {
+    watchdog const limit(60);
+    segment_name const name;
+    auto memory = Memory::create(name, 1 << 16);
+    { Queue<int> const queue(memory, "q", 4); }
+    shared<std::atomic<int>> stage;
+    auto alone = memory.attachment()->try_be_alone();
+    REQUIRE(alone);
+    // No handles through this attachment meanwhile; it would not be alone with them.
+    check_refused(errc::busy, {name.str(), "alone"}, [&] { Queue<int> const q(memory, "q"); });
+    child other([&] {
+        if (int const result =
+                refused_in_child(errc::busy, {name.str()}, [&] { Memory::open(name.str(), 20ms); }))
+            return result;
+        if (int const result = refused_in_child(errc::busy, {name.str()}, [&] {
+                Memory::open_or_create(name.str(), 1 << 16, {.patience = 20ms});
+            }))
+            return result;
+        *stage = 1;
+        auto theirs = Memory::open(name.str());
+        if (*stage != 2) return 1;
+        Queue<int> queue(theirs, "q");
+        queue.push(5);
+        return 0;
+    });
+    until([&] { return *stage == 1; });
+    nap(20ms);
+    auto moved = std::move(alone);
+    alone.reset();
+    nap(20ms);
+    *stage = 2;
+    moved.reset();
+    CHECK(other.wait() == 0);
+    CHECK(Queue<int>(memory, "q").pop() == 5);
+}
+
+TEST_CASE("the right to be alone does not go to a child, and ends with its holder", "[fast]") {
+    watchdog const limit(60);
+    segment_name const name;
+    { auto const memory = Memory::create(name, 1 << 16); }
+    shared<std::atomic<bool>> holds;
+    child holder([&] {
+        auto const memory = Memory::open(name.str());
+        auto alone = memory.attachment()->try_be_alone();
+        if (!alone) return 1;
+        child heir([&] {
+            alone.reset();  // must not touch its parent's lock
+            return refused_in_child(errc::forked, {},
+                                    [&] { static_cast<void>(memory.attachment()->try_be_alone()); });
+        });
+        if (int const result = heir.wait()) return result;
+        *holds = true;
+        for (;;) nap(1s);
+    });
+    until([&] { return holds->load(); });
+    check_refused(errc::busy, {}, [&] { Memory::open(name, 10ms); });
+    holder.kill();
+    CHECK(holder.wait() == -SIGKILL);
+    CHECK(Memory::open(name).attachment()->try_be_alone());
 }
 
 }  // namespace

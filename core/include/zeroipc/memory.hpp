@@ -5,10 +5,8 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -26,6 +24,8 @@
 #include <vector>
 
 #include "detail/attachment.hpp"
+#include "detail/object.hpp"
+#include "detail/pages.hpp"
 #include "error.hpp"
 #include "table.hpp"
 
@@ -37,9 +37,31 @@ struct memory_options {
     mode_t mode = 0600;              ///< permissions of the object, whatever the umask
     std::chrono::milliseconds patience{
         10000};  ///< how long to wait for a process that is making the same segment
+    /// Fills this mapping's page tables at once: no later access of this process to the segment causes a page
+    /// fault. O(bytes). For each mapping anew, so also when the segment is opened.
+    bool prefault = false;
+    /// Asks for transparent huge pages before any page exists, and implies prefault for a fresh segment. The
+    /// system decides (for /dev/shm: the mount option `huge`, say huge=advise); Memory::huge_page_bytes()
+    /// tells what was obtained. No error for lack of them.
+    bool huge_pages = false;
     /// Called with address and length of the fresh mapping before any page of it exists: the place to bind
-    /// memory to a NUMA node. It must not touch the memory (SIGBUS). Pages are allocated directly afterwards.
+    /// memory to NUMA nodes. Pages are allocated directly afterwards, by this policy, which the kernel keeps
+    /// with the object. It must not touch the memory (SIGBUS). What it throws, create() throws, and nothing
+    /// is left behind. With libnuma's <numaif.h>, which this library does without:
+    ///
+    ///     options.before_allocation = [](void* at, std::size_t bytes) {
+    ///         unsigned long const nodes = 1UL << 1;  // node 1
+    ///         if (mbind(at, bytes, MPOL_BIND, &nodes, 8 * sizeof nodes, 0) != 0)
+    ///             throw std::system_error(errno, std::system_category(), "mbind");
+    ///     };
     std::function<void(void*, std::size_t)> before_allocation{};
+};
+
+/// How a segment is opened.
+struct open_options {
+    std::chrono::milliseconds patience{10000};  ///< how long to wait for a process that is making it
+    bool prefault = false;                      ///< as memory_options::prefault
+    bool huge_pages = false;                    ///< let this mapping use the huge pages that the segment has
 };
 
 /// A mapped segment. Move-only; thread-safe; may be opened several times in one process, each at its own
@@ -66,10 +88,9 @@ public:
 
     /// Opens a segment that is there. Waits for a creator at work.
     /// \throws error: not_found, invalid_name, not_a_segment, version_mismatch, truncated, corrupt,
-    /// no_permission, busy
-    static Memory open(std::string_view name,
-                       std::chrono::milliseconds patience = std::chrono::milliseconds(10000)) {
-        auto const path = checked_path(name);
+    /// no_permission, busy; with prefault no_space as well
+    static Memory open(std::string_view name, open_options const& options) {
+        auto const path = detail::checked_path(name);
         for (;;) {
             auto fd = detail::segment_fd::open(path, O_RDWR, 0);
             if (fd.get() < 0) {
@@ -77,12 +98,17 @@ public:
                     throw error(errc::not_found, "there is no segment '" + path + "'; create it first");
                 detail::throw_errno(errno, "cannot open segment '" + path + "'");
             }
-            if (auto memory = attach(std::move(fd), path, patience)) return std::move(*memory);
+            if (auto memory = attach(std::move(fd), path, options)) return std::move(*memory);
         }
+    }
+    /// The same, with a patience only.
+    static Memory open(std::string_view name,
+                       std::chrono::milliseconds patience = std::chrono::milliseconds(10000)) {
+        return open(name, open_options{.patience = patience});
     }
 
     /// Opens the segment, or makes it if there is none. Of several processes at once, exactly one makes it.
-    /// `bytes` and `options` do not matter if it exists.
+    /// If it exists, `bytes` does not matter, and of the options only patience, prefault and huge_pages do.
     static Memory open_or_create(std::string_view name, std::uint64_t bytes,
                                  memory_options const& options = {}) {
         return make(name, bytes, options, true);
@@ -90,7 +116,7 @@ public:
 
     /// Removes the name. Processes that have the segment mapped keep it. \return false if there was none.
     static bool unlink(std::string_view name) {
-        auto const path = checked_path(name);
+        auto const path = detail::checked_path(name);
         if (::shm_unlink(path.c_str()) == 0) return true;
         if (errno == ENOENT) return false;
         detail::throw_errno(errno, "cannot unlink segment '" + path + "'");
@@ -105,6 +131,10 @@ public:
         state_->refuse_forked();
         return state_->base();
     }
+
+    /// Bytes of this mapping that are reached by huge pages at present, as /proc/self/smaps says; 0 if none.
+    /// Looks through all mappings of the process: not for hot paths. \throws error(errc::forked)
+    [[nodiscard]] std::uint64_t huge_page_bytes() const { return detail::huge_page_bytes(base(), bytes()); }
 
     /// Bytes that structures can still take: an upper bound for the next one.
     [[nodiscard]] std::uint64_t free_bytes() const {
@@ -206,85 +236,40 @@ private:
         std::memset(state_->base() + offset, 0, draft.size);
     }
 
-    static std::string checked_path(std::string_view name) {
-        std::string path(name);
-        if (path.empty() || path.front() != '/') path.insert(path.begin(), '/');
-        bool bad = path.size() < 2 || path.size() > 255 || path == "/." || path == "/..";
-        for (char const c : std::string_view(path).substr(1))
-            bad = bad || c == '/' || static_cast<unsigned char>(c) <= 0x20 || c == 0x7f;
-        if (bad)
-            throw error(errc::invalid_name,
-                        "segment name '" + std::string(name) +
-                            "': use 1 to 254 characters without slashes, blanks or control characters");
-        return path;
-    }
-
-    enum class making { finished, unfinished, foreign };
-
-    /// What stands in an object. Only under the creation lock is `unfinished` a death rather than work in
-    /// progress.
-    static making state_of(int fd, std::uint64_t bytes) {
-        if (bytes == 0) return making::unfinished;
-        format::header header{};
-        if (::pread(fd, &header, sizeof header, 0) < static_cast<ssize_t>(sizeof header.magic))
-            return making::foreign;
-        if (header.magic == format::magic) return making::finished;
-        if (header.magic == format::unfinished) return making::unfinished;
-        // A creator may die between giving the object its first 16 bytes and marking them.
-        bool const blank =
-            header.magic == 0 && header.version_and_entries == 0 && header.count == 0 && header.next == 0;
-        return blank && bytes == format::header_bytes ? making::unfinished : making::foreign;
-    }
-
-    /// The object's size, or nullopt if its name was removed meanwhile.
-    static std::optional<std::uint64_t> linked_size(int fd, std::string const& path) {
-        struct stat info {};
-        if (::fstat(fd, &info) != 0) detail::throw_errno(errno, "cannot examine segment '" + path + "'");
-        if (info.st_nlink == 0) return std::nullopt;
-        return static_cast<std::uint64_t>(info.st_size);
-    }
-
-    static std::byte* map(int fd, std::uint64_t bytes, std::string const& path) {
-        // A child must not have the mapping: two processes would act as one handle, and it would keep its
-        // parent's locks. Under the mutex, so that no fork falls in between.
-        std::lock_guard const guard(detail::fork_registry::instance().mutex);
-        void* const base = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        if (base == MAP_FAILED)
-            detail::throw_errno(errno,
-                                "cannot map " + std::to_string(bytes) + " bytes of segment '" + path + "'");
-        ::madvise(base, bytes, MADV_DONTFORK);
-        return static_cast<std::byte*>(base);
-    }
-
     /// \return nullopt if the name was removed between opening and locking: the caller starts again.
     static std::optional<Memory> attach(detail::segment_fd fd, std::string const& path,
-                                        std::chrono::milliseconds patience) {
+                                        open_options const& options) {
         using detail::lock_mode;
+        auto const patience = options.patience;
         auto const what = "cannot open segment '" + path + "'";
         detail::lock_byte(fd.get(), detail::attached_byte, lock_mode::shared, patience, what);
-        auto size = linked_size(fd.get(), path);
+        auto size = detail::linked_size(fd.get(), path);
         if (!size) return std::nullopt;
-        if (state_of(fd.get(), *size) != making::finished) {
+        if (detail::state_of(fd.get(), *size) != detail::making::finished) {
             // A creator is at work, or died at it; or another program's object. Size and header are read in
             // two steps, so only under the creation lock do they belong together.
             detail::lock_byte(fd.get(), detail::creation_byte, lock_mode::exclusive, patience, what);
-            size = linked_size(fd.get(), path);
-            auto const state = size ? state_of(fd.get(), *size) : making::unfinished;
+            size = detail::linked_size(fd.get(), path);
+            auto const state = size ? detail::state_of(fd.get(), *size) : detail::making::unfinished;
             detail::unlock_byte(fd.get(), detail::creation_byte);
             if (!size) return std::nullopt;
-            if (state == making::unfinished)
+            if (state == detail::making::unfinished)
                 throw error(errc::not_found,
                             "segment '" + path + "' was never finished by its creator; create it anew");
         }
         // It may have been finished after its size was read; from then on it keeps its size.
-        size = linked_size(fd.get(), path);
+        size = detail::linked_size(fd.get(), path);
         if (!size) return std::nullopt;
-        auto const max_entries = check_header(fd.get(), *size, path);
-        auto* const base = map(fd.get(), *size, path);
+        auto const max_entries = detail::check_header(fd.get(), *size, path);
+        auto* const base = detail::map(fd.get(), *size, path);
         // (T4) acquire: behind the magic stands the rest. Partner: (T3).
         static_cast<void>(
             reinterpret_cast<std::atomic<std::uint32_t>*>(base)->load(std::memory_order_acquire));
-        return Memory(share(std::move(fd), base, *size, path), max_entries);
+        int const raw_fd = fd.get();
+        auto state = share(std::move(fd), base, *size, path);
+        if (options.huge_pages) detail::ask_for_huge_pages(base, *size);
+        if (options.prefault) detail::populate(raw_fd, base, *size, path);
+        return Memory(std::move(state), max_entries);
     }
 
     static std::shared_ptr<detail::attachment> share(detail::segment_fd fd, std::byte* base,
@@ -295,41 +280,6 @@ private:
             ::munmap(base, bytes);
             throw;
         }
-    }
-
-    /// \return max_entries, once everything that the header says is known to be possible.
-    static std::uint32_t check_header(int fd, std::uint64_t bytes, std::string const& path) {
-        format::header header{};
-        auto const got = ::pread(fd, &header, sizeof header, 0);
-        if (got < static_cast<ssize_t>(sizeof header.magic) || header.magic != format::magic)
-            throw error(errc::not_a_segment,
-                        "object '" + path + "' of " + std::to_string(bytes) +
-                            " bytes does not begin with 'ZIPC'; another program made it, use another "
-                            "name");
-        if (got != static_cast<ssize_t>(sizeof header))
-            throw error(errc::truncated, "segment '" + path + "' has only " + std::to_string(bytes) +
-                                             " bytes, less than its header; it was cut: make it anew");
-        auto const version = header.version_and_entries & 0xffffU;
-        if (version != format::version)
-            throw error(errc::version_mismatch, "segment '" + path + "' has format version " +
-                                                    std::to_string(version) + ", this library reads " +
-                                                    std::to_string(format::version));
-        if (bytes >= format::segment_limit)
-            throw error(errc::too_large, "segment '" + path + "' has " + std::to_string(bytes) +
-                                             " bytes; the format ends below 4 GiB");
-        auto const max_entries = header.version_and_entries >> 16;
-        auto const end = format::table_end(max_entries);
-        if (bytes < end || bytes < header.next)
-            throw error(errc::truncated, "segment '" + path + "' has " + std::to_string(bytes) +
-                                             " bytes, but its table ends at " + std::to_string(end) +
-                                             " and its structures at " + std::to_string(header.next) +
-                                             "; it was cut: make it anew");
-        if (max_entries == 0 || header.count > max_entries || header.next < end)
-            throw error(errc::corrupt, "segment '" + path + "' says " + std::to_string(header.count) +
-                                           " of " + std::to_string(max_entries) +
-                                           " entries, next free byte " + std::to_string(header.next) +
-                                           "; it was overwritten: make it anew");
-        return max_entries;
     }
 
     static void check_request(std::uint64_t bytes, memory_options const& options, std::string const& path) {
@@ -359,7 +309,7 @@ private:
     static Memory make(std::string_view name, std::uint64_t bytes, memory_options const& options,
                        bool may_open) {
         using detail::lock_mode;
-        auto const path = checked_path(name);
+        auto const path = detail::checked_path(name);
         if (!may_open) check_request(bytes, options, path);
         auto const what = "cannot create segment '" + path + "'";
         for (;;) {
@@ -367,22 +317,23 @@ private:
             if (fd.get() < 0 && errno == EEXIST) continue;  // made by somebody else just now
             if (fd.get() < 0) detail::throw_errno(errno, what);
             detail::lock_byte(fd.get(), detail::creation_byte, lock_mode::exclusive, options.patience, what);
-            auto const size = linked_size(fd.get(), path);
+            auto const size = detail::linked_size(fd.get(), path);
             if (!size) continue;
-            switch (state_of(fd.get(), *size)) {
-                case making::foreign:
+            switch (detail::state_of(fd.get(), *size)) {
+                case detail::making::foreign:
                     throw error(errc::not_a_segment,
                                 "object '" + path + "' of " + std::to_string(*size) +
                                     " bytes exists and was not made by ZeroIPC; use another name");
-                case making::finished:
+                case detail::making::finished:
                     if (!may_open)
                         throw error(errc::exists,
                                     "segment '" + path + "' exists; open it, or unlink it first");
                     detail::unlock_byte(fd.get(), detail::creation_byte);
-                    if (auto memory = attach(std::move(fd), path, options.patience))
+                    if (auto memory = attach(std::move(fd), path,
+                                             {options.patience, options.prefault, options.huge_pages}))
                         return std::move(*memory);
                     continue;
-                case making::unfinished:
+                case detail::making::unfinished:
                     break;
             }
             check_request(bytes, options, path);
@@ -412,19 +363,26 @@ private:
         };
         resize(0);  // whatever a dead creator left
         if (::fchmod(fd.get(), options.mode) != 0) detail::throw_errno(errno, what);
-        require_room(fd.get(), path, bytes);
+        detail::require_room(fd.get(), path, bytes);
 
-        auto* const base = map(raw_fd, bytes, path);
+        auto* const base = detail::map(raw_fd, bytes, path);
         auto state = share(std::move(fd), base, bytes, path);
         if (options.before_allocation) options.before_allocation(base, bytes);
         // The pages first, beyond the end of the empty object; then its size, by way of a header that says
-        // "unfinished".
-        reserve(raw_fd, path, bytes);
+        // "unfinished". Not so with huge pages: a reservation does not see this mapping's wish for them, so
+        // they are allocated through the mapping, which needs the size. There populate() throws where an
+        // access would be ended by SIGBUS.
+        bool const through_mapping = options.huge_pages && detail::can_populate();
+        if (options.huge_pages) detail::ask_for_huge_pages(base, bytes);
+        if (!through_mapping) detail::reserve(raw_fd, path, bytes);
         resize(format::header_bytes);
+        if (through_mapping) detail::populate(raw_fd, base, format::header_bytes, path);
         std::uint32_t const mark = format::unfinished;
         if (::pwrite(raw_fd, &mark, sizeof mark, 0) != static_cast<ssize_t>(sizeof mark))
             detail::throw_errno(errno, what);
         resize(bytes);
+        if (through_mapping || options.prefault) detail::populate(raw_fd, base, bytes, path);
+        if (through_mapping) detail::reserve(raw_fd, path, bytes);
 
         Memory memory(std::move(state), options.max_entries);
         auto* const header = reinterpret_cast<format::header*>(base);
@@ -435,33 +393,6 @@ private:
             ->store(format::magic, std::memory_order_release);
         detail::unlock_byte(raw_fd, detail::creation_byte);
         return memory;
-    }
-
-    /// Allocates all pages, without a change of the object's size. In parts: a signal undoes what it
-    /// interrupts, and one that comes often would undo a large reservation for ever.
-    static void reserve(int fd, std::string const& path, std::uint64_t bytes) {
-        constexpr std::uint64_t part = std::uint64_t{4} << 20;
-        for (std::uint64_t from = 0; from < bytes;) {
-            auto const length = std::min(part, bytes - from);
-            if (::fallocate(fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(from), static_cast<off_t>(length)) ==
-                0)
-                from += length;
-            else if (errno != EINTR)
-                detail::throw_errno(
-                    errno, "cannot reserve " + std::to_string(bytes) + " bytes for segment '" + path + "'");
-        }
-    }
-
-    /// Says how much there is before anything is taken; reserve() has the last word.
-    static void require_room(int fd, std::string const& path, std::uint64_t bytes) {
-        struct statvfs room {};
-        if (::fstatvfs(fd, &room) != 0) return;
-        auto const free = std::uint64_t{room.f_bavail} * room.f_frsize;
-        // A file system without a limit of its own says 0 blocks.
-        if (room.f_blocks != 0 && bytes > free)
-            throw error(errc::no_space, "segment '" + path + "' needs " + std::to_string(bytes) +
-                                            " bytes, and shared memory has " + std::to_string(free) +
-                                            " free; remove old segments, or make it larger");
     }
 
     std::shared_ptr<detail::attachment> state_;

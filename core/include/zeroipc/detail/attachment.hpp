@@ -19,7 +19,9 @@
 #include <cstdint>
 #include <cstring>
 #include <ctime>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -167,12 +169,41 @@ inline void lock_byte(int fd, std::uint64_t byte, lock_mode mode, std::chrono::n
     }
 }
 
+/// Turns an exclusive lock of this open file into a shared one. Where the kernel lacks the memory even for that,
+/// the lock stays exclusive until the descriptor is closed.
+inline void share_byte(int fd, std::uint64_t byte) noexcept {
+    struct flock range {};
+    range.l_type = F_RDLCK;
+    range.l_whence = SEEK_SET;
+    range.l_start = static_cast<off_t>(byte);
+    range.l_len = 1;
+    while (::fcntl(fd, F_OFD_SETLK, &range) != 0 && errno == EINTR) {
+    }
+}
+
 inline constexpr std::uint64_t creation_byte = 0;
 inline constexpr std::uint64_t attached_byte = 1;
 
+/// Proof, for as long as it lives, that nobody but one attachment uses the segment: no other open file, in
+/// whatever process, and no handle with a slot through this one. Who opens the segment meanwhile waits with its
+/// patience. It does not keep threads with the same Memory object from adding structures. Move-only.
+class sole_attachment {
+public:
+    sole_attachment(sole_attachment&&) noexcept = default;
+    sole_attachment& operator=(sole_attachment&&) = delete;
+    sole_attachment(sole_attachment const&) = delete;
+    sole_attachment& operator=(sole_attachment const&) = delete;
+    inline ~sole_attachment();
+
+private:
+    friend class attachment;
+    explicit sole_attachment(std::shared_ptr<attachment> state) noexcept : state_(std::move(state)) {}
+    std::shared_ptr<attachment> state_;
+};
+
 /// Lives behind a shared_ptr that Memory and every structure handle hold, so that a handle may outlive its
 /// Memory.
-class attachment {
+class attachment : public std::enable_shared_from_this<attachment> {
 public:
     /// Takes over an open descriptor (the shared lock on byte 1 already held through it) and its mapping
     /// (which children do not inherit).
@@ -216,10 +247,13 @@ public:
 
     /// Takes the exclusive lock of a handle slot. One open file never conflicts with itself, so what this
     /// process holds through this attachment is remembered here. \return false if a living handle has it, in
-    /// whatever process.
+    /// whatever process. \throws error: busy while a sole_attachment lives, forked, system
     [[nodiscard]] bool try_hold(std::uint64_t byte) {
         refuse_forked();
         std::lock_guard const guard(mutex_);
+        if (alone_)
+            throw error(errc::busy,
+                        "segment '" + name_ + "' is being used by one thread alone; open handles afterwards");
         if (held_.contains(byte) || !try_lock_byte(fd_.get(), byte, lock_mode::exclusive)) return false;
         try {
             held_.insert(byte);
@@ -237,20 +271,46 @@ public:
         unlock_byte(fd_.get(), byte);
     }
 
+    /// Makes this attachment the only one, if it is: the shared lock on byte 1 becomes exclusive, without
+    /// waiting. \return nothing if any other open file is attached, or any handle slot is held through this
+    /// one. \throws error: forked, system
+    [[nodiscard]] std::optional<sole_attachment> try_be_alone() {
+        refuse_forked();
+        auto self = shared_from_this();
+        std::lock_guard const guard(mutex_);
+        if (alone_ || !held_.empty() || !try_lock_byte(fd_.get(), attached_byte, lock_mode::exclusive))
+            return std::nullopt;
+        alone_ = true;
+        return sole_attachment(std::move(self));
+    }
+
     /// Serialises what the creation lock cannot: threads of this process on this attachment.
     [[nodiscard]] std::mutex& mutex() noexcept { return mutex_; }
 
 private:
     friend class fork_registry;
+    friend class sole_attachment;
+
+    void be_one_of_many() noexcept {
+        if (forked_) return;
+        std::lock_guard const guard(mutex_);
+        alone_ = false;
+        share_byte(fd_.get(), attached_byte);
+    }
 
     segment_fd fd_;
     std::byte* base_;
     std::uint64_t bytes_;
     std::string name_;
     bool forked_ = false;
+    bool alone_ = false;  ///< under mutex_
     std::mutex mutex_;
     std::set<std::uint64_t> held_;
 };
+
+inline sole_attachment::~sole_attachment() {
+    if (state_) state_->be_one_of_many();
+}
 
 inline void fork_registry::in_child() noexcept {
     ++generation;
