@@ -1,7 +1,11 @@
-# The README's example is the one that is compiled and run: the text between ```cpp fences equals the file's.
+# The README's examples are the ones that are built and run: the text between its fences equals the files'.
 file(READ ${ROOT}/README.md readme)
-file(READ ${ROOT}/core/examples/queue.cpp example)
-string(FIND "${readme}" "```cpp\n${example}```" at)
-if(at EQUAL -1)
-  message(FATAL_ERROR "README.md does not show core/examples/queue.cpp as it is")
-endif()
+function(check_shown language file)
+  file(READ ${ROOT}/${file} example)
+  string(FIND "${readme}" "```${language}\n${example}```" at)
+  if(at EQUAL -1)
+    message(SEND_ERROR "README.md does not show ${file} as it is")
+  endif()
+endfunction()
+check_shown(cpp core/examples/queue.cpp)
+check_shown(cmake core/tests/consumer/CMakeLists.txt)

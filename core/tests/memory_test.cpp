@@ -1012,34 +1012,16 @@ TEST_CASE("prefaulting fills this mapping's page tables and changes no byte", "[
     CHECK(mapping_bytes(touched.base(), "Rss") == bytes);
 }
 
-TEST_CASE("prefaulting takes nothing from a peer that writes meanwhile", "[fast]") {
-    watchdog const limit(60);
+TEST_CASE("touching pages never writes: a peer may be at work on them", "[fast]") {
     segment_name const name;
-    auto memory = Memory::create(name, 1 << 18, {.max_entries = 1});
-    constexpr std::uint64_t words = 30000;
-    Array<std::uint64_t> array(memory, "data", words);
-    shared<std::atomic<bool>> stop;
-    shared<std::atomic<std::uint64_t>> done;
-    child writer([&] {
-        auto mine = Memory::open(name.str());
-        Array<std::uint64_t> counters(mine, "data");
-        // The first word of each page: where a touch would fall.
-        for (; !*stop; ++*done)
-            for (std::uint64_t at = (4096 - 128 - 8) / 8; at < words; at += 512) {
-                // Not atomic: a store by anybody else would be overwritten, or would overwrite.
-                ++counters[at];
-            }
+    auto const memory = Memory::create(name, 1 << 20);
+    child reader([&] {
+        raw_object const object(name);
+        void* const at = ::mmap(nullptr, 1 << 20, PROT_READ, MAP_SHARED, object.fd(), 0);
+        detail::touch_pages(static_cast<std::byte*>(at), 1 << 20);
+        return mapping_bytes(at, "Rss") == 1 << 20 ? 0 : 1;
     });
-    until([&] { return *done > 0; });
-    for (std::uint64_t i = 0; i < rounds(300); ++i) {
-        auto const opened = Memory::open(name, {.prefault = true});
-        detail::touch_pages(opened.base(), opened.bytes());
-    }
-    *stop = true;
-    CHECK(writer.wait() == 0);
-    std::uint64_t wrong = 0;
-    for (std::uint64_t at = (4096 - 128 - 8) / 8; at < words; at += 512) wrong += array[at] != *done;
-    CHECK(wrong == 0);
+    CHECK(reader.wait() == 0);
 }
 
 TEST_CASE("prefaulting an object that was cut is an error, not a signal", "[fast]") {
