@@ -93,7 +93,11 @@ int main(int argc, char** argv) {
     CLI::App app("", "zeroipc-micro");
     describe(app, chosen);
     app.allow_extras();
-    CLI11_PARSE(app, argc, argv);
+    try {
+        app.parse(argc, argv);
+    } catch (CLI::ParseError const& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    }
     if (!is_power_of_two(chosen.turnover_capacity) || !is_power_of_two(chosen.largest_bytes)) {
         std::fprintf(stderr, "zeroipc-micro: --turnover-capacity and --largest take powers of two\n");
         return 2;

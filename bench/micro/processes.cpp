@@ -227,9 +227,11 @@ private:
         int status = 0;
         if (pids_[i] <= 0 || ::waitpid(pids_[i], &status, WNOHANG) == 0) return;
         pids_[i] = 0;
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-            throw std::runtime_error("a searching process ended with status " + std::to_string(status) +
-                                     ": " + shared.errors[i].data());
+        if (WIFSIGNALED(status))
+            throw std::runtime_error("a searching process was ended by signal " +
+                                     std::to_string(WTERMSIG(status)));
+        if (WEXITSTATUS(status) != 0)
+            throw std::runtime_error(std::string("a searching process failed: ") + shared.errors[i].data());
     }
 
     std::array<pid_t, workers> pids_{};
