@@ -25,7 +25,9 @@ using namespace zeroipc;
 /// The libraries compared with, with their versions where they say.
 std::string peers() {
     std::string all;
-    auto const have = [&all](std::string const& peer) { all += (all.empty() ? "" : ", ") + peer; };
+    [[maybe_unused]] auto const have = [&all](std::string const& peer) {
+        all += (all.empty() ? "" : ", ") + peer;
+    };
 #if defined(ZEROIPC_PEER_ATOMIC_QUEUE)
     have("atomic_queue");
 #endif

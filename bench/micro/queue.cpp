@@ -21,11 +21,7 @@
 #include <cds/container/vyukov_mpmc_cycle_queue.h>
 #endif
 #if defined(ZEROIPC_PEER_CK)
-#include <stdbool.h>
-// A function of this C header returns `false` for a null pointer, which C++ refuses and 0 is.
-#define false 0
-#include <ck_ring.h>
-#undef false
+#include "ck.hpp"
 #endif
 #if defined(ZEROIPC_PEER_TBB)
 #include <tbb/concurrent_queue.h>

@@ -27,6 +27,7 @@ echo "cmake $*" >>"$TREE/calls"
 [ "$1" = --build ] || exit 0
 mkdir -p "$TREE/build/release/bench"
 cp "$TREE/harness" "$TREE/build/release/bench/zeroipc-bench"
+cp "$TREE/micro" "$TREE/build/release/bench/zeroipc-micro"
 """
 HARNESS = """#!/bin/bash
 [[ $1 == --machine ]] && {{ echo "${{MACHINE-demo-cpu-2c-1n-00000000}}"; exit 0; }}
@@ -34,7 +35,13 @@ echo "harness $*" >>"$TREE/calls"
 while [[ $1 != --out ]]; do shift; done
 {then}
 """
+MICRO = """#!/bin/bash
+echo "micro $*" >>"$TREE/calls"
+for one; do [[ $one == --benchmark_out=* ]] && out=${{one#*=}}; done
+{then}
+"""
 MEASURE = 'cp "$TREE"/recorded/* "$2"; '
+MEASURE_MICRO = f'cp "{SCRIPTS}/tests/data/micro.json" "$out"; '
 
 
 class Tree:
@@ -56,6 +63,7 @@ class Tree:
         few = [line for line in make_records.records(rounds=1) if line["mode"] == "pingpong"]
         make_records.write(root / "recorded", few, make_records.environment(1))
         self.harness(MEASURE)
+        self.micro(MEASURE_MICRO)
 
     def tool(self, name: str, text: str, folder: Optional[Path] = None) -> Path:
         path = (folder or self.tools) / name
@@ -65,6 +73,9 @@ class Tree:
 
     def harness(self, then: str) -> None:
         self.tool("harness", HARNESS.format(then=then), self.root)
+
+    def micro(self, then: str) -> None:
+        self.tool("micro", MICRO.format(then=then), self.root)
 
     def environment(self, **more: str) -> dict:
         return {**os.environ, "PATH": f"{self.tools}:{os.environ['PATH']}", "TREE": str(self.root),
@@ -249,11 +260,53 @@ def test_bench_shows_the_log_of_a_build_that_fails(tree):
     assert "building build/release failed" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["scripts/bench", "scripts/test"])
+@pytest.mark.parametrize("command", ["scripts/bench", "scripts/micro", "scripts/test"])
 def test_help(tree, command):
     done = tree.run(command, "--help")
     assert done.returncode == 0
     assert done.stdout.startswith(f"usage: {command}")
+    assert tree.calls == ""
+
+
+# --- scripts/micro ------------------------------------------------------------------------------------------------
+
+def test_micro_measures_and_prints_the_ratios(tree):
+    done = tree.run("scripts/micro", "--filter", "^queue", "--repetitions", "5", "--", "--keys=99")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"boost_fixed .* 0\.500 \[0\.490, 0\.510\] .* at most 0\.6 .* met", done.stdout)
+    assert "--target zeroipc-micro" in tree.calls
+    (call,) = [line for line in tree.calls.splitlines() if line.startswith("micro ")]
+    for flag in ("--benchmark_filter=^queue", "--benchmark_repetitions=5", "--keys=99",
+                 "--benchmark_enable_random_interleaving=true"):
+        assert flag in call
+    assert (tree.root / "build" / "release" / "micro.json").exists()
+
+
+def test_micro_writes_where_it_is_told(tree, tmp_path):
+    assert tree.run("scripts/micro", "--out", "here.json", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "here.json").exists()
+
+
+def test_micro_shows_what_was_measured_though_a_benchmark_failed(tree):
+    tree.micro(MEASURE_MICRO + "exit 1")
+    done = tree.run("scripts/micro")
+    assert done.returncode == 1
+    assert "boost_fixed" in done.stdout
+    assert "zeroipc-micro ended with status 1" in done.stderr
+
+
+def test_micro_takes_no_old_file_for_a_result(tree):
+    assert tree.run("scripts/micro").returncode == 0
+    tree.micro("exit 2")
+    done = tree.run("scripts/micro")
+    assert done.returncode == 2
+    assert "nothing was measured" in done.stderr and "boost_fixed" not in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [("queue",), ("--repetitions", "many"), ("--repetitions", "0"), ("--filter",),
+                                       ("--out", "/nowhere/at/all.json")])
+def test_micro_refuses_what_it_does_not_know(tree, arguments):
+    assert tree.run("scripts/micro", *arguments).returncode == 2
     assert tree.calls == ""
 
 

@@ -69,7 +69,7 @@ class Run:
     """The repetitions of one file."""
 
     context: Dict[str, Any]
-    times: pd.DataFrame  # what, who, repetition, ns: one row a repetition that did not fail
+    times: pd.DataFrame  # order, what, who, repetition, ns: one row a repetition that did not fail
     counters: pd.DataFrame  # repetition, two_over_one and the probes
     failures: Dict[str, str]  # by name: what it said
 
@@ -103,10 +103,11 @@ def load(path: Path) -> Run:
             failures[f"{what}/{who}"] = entry.get("error_message", "")
             continue
         repetition = entry.get("repetition_index", 0)
-        times.append({"what": what, "who": who, "repetition": repetition, "ns": _nanoseconds(entry)})
+        times.append({"order": entry.get("family_index", 0), "what": what, "who": who, "repetition": repetition,
+                      "ns": _nanoseconds(entry)})
         if TWO_OVER_ONE in entry:
             counters.append({"repetition": repetition, **{key: entry[key] for key in (TWO_OVER_ONE, *PROBES)}})
-    return Run(context, pd.DataFrame(times, columns=["what", "who", "repetition", "ns"]),
+    return Run(context, pd.DataFrame(times, columns=["order", "what", "who", "repetition", "ns"]),
                pd.DataFrame(counters, columns=["repetition", TWO_OVER_ONE, *PROBES]), failures)
 
 
@@ -117,12 +118,13 @@ def _nanoseconds(entry: Dict[str, Any]) -> float:
 
 
 def rows(run: Run) -> List[Row]:
-    """All benchmarks by name, in each group the subject first: random interleaving leaves the file in no order."""
+    """All benchmarks in the program's own order, for random interleaving leaves the file in none; each subject first."""
     found = []
-    for what, group in run.times.groupby("what", sort=True):
-        by_who = {who: one.set_index("repetition")["ns"].sort_index() for who, one in group.groupby("who")}
+    times = run.times.sort_values(["order", "what", "who", "repetition"])
+    for what, group in times.groupby("what", sort=False):
+        by_who = {who: one.set_index("repetition")["ns"] for who, one in group.groupby("who", sort=False)}
         subject = next((who for who in SUBJECTS if who in by_who), None)
-        for who in sorted(by_who, key=lambda who: (who != subject, who)):
+        for who in sorted(by_who, key=lambda who: who != subject):
             ratio = goal = None
             if subject is not None and who != subject:
                 ratio = estimate_median(paired_ratios(by_who[subject], by_who[who]).to_numpy())
