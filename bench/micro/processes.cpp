@@ -1,7 +1,8 @@
 /// \file
-/// Finds by two processes against finds by one: two forked processes, each pinned to a CPU of its own, search one map.
-/// First the one searches alone, then both, then the other alone, so that a drift of the machine's speed cancels out.
-/// A probe of two cache lines before and after tells how far apart the two CPUs are, which on a virtual machine changes.
+/// Finds by two processes against finds by one: two forked processes, each pinned to a CPU of its own, search
+/// one map. First the one searches alone, then both, then the other alone, so that a drift of the machine's
+/// speed cancels out. A probe of two cache lines before and after tells how far apart the two CPUs are, which
+/// on a virtual machine changes.
 
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -34,6 +35,7 @@ constexpr std::array<unsigned, 3> phases{0b01, 0b11, 0b10};  ///< who searches: 
 struct span_of_time {
     std::uint64_t begin = 0;
     std::uint64_t end = 0;
+    std::uint64_t cpu = 0;  ///< of the worker: less than from begin to end where others had its processor
 };
 
 /// What the processes share beside the map.
@@ -94,9 +96,11 @@ public:
             if (phases[phase] == 0b11) meet_awake();
             if ((phases[phase] >> index_ & 1U) == 0) continue;
             auto& span = control_.spans[phase][index_];
+            auto const cpu = cpu_ns();
             span.begin = bench::monotonic_ns();
             search();
             span.end = bench::monotonic_ns();
+            span.cpu = cpu_ns() - cpu;
         }
         meet();
         probe(control_.probe_after_ns);
@@ -259,22 +263,42 @@ void run_once(control& shared, place const& where) {
     both.wait(shared, [] { return false; });
 }
 
-double seconds(std::uint64_t begin, std::uint64_t end) { return static_cast<double>(end - begin) * 1e-9; }
+/// Finds a second of one process, of two, and the multiple that those are.
+struct rates {
+    double one;
+    double two;
+    [[nodiscard]] double ratio() const { return two / one; }
+};
+
+double per_s(std::uint64_t finds, std::uint64_t ns) {
+    return static_cast<double>(finds) * 1e9 / static_cast<double>(std::max<std::uint64_t>(ns, 1));
+}
+
+/// By the time of day: what two processes get done, whatever holds them up.
+rates by_clock(control const& shared, std::uint64_t keys) {
+    auto const& [first, both, second] = shared.spans;
+    return {per_s(2 * keys, first[0].end - first[0].begin + second[1].end - second[1].begin),
+            per_s(2 * keys, std::max(both[0].end, both[1].end) - std::min(both[0].begin, both[1].begin))};
+}
+
+/// By the CPU time they used: without what other programs on the machine took from them.
+rates by_cpu(control const& shared, std::uint64_t keys) {
+    auto const& [first, both, second] = shared.spans;
+    return {per_s(2 * keys, first[0].cpu + second[1].cpu),
+            per_s(keys, both[0].cpu) + per_s(keys, both[1].cpu)};
+}
 
 void scale(benchmark::State& state, place const& where) {
+    auto const keys = chosen().keys;
     for (auto _ : state) {
         shared_control shared;
         run_once(*shared, where);
-        auto const& spans = shared->spans;
-        auto const alone =
-            seconds(spans[0][0].begin, spans[0][0].end) + seconds(spans[2][1].begin, spans[2][1].end);
-        auto const together = seconds(std::min(spans[1][0].begin, spans[1][1].begin),
-                                      std::max(spans[1][0].end, spans[1][1].end));
-        auto const finds = static_cast<double>(workers * chosen().keys);
-        state.SetIterationTime(together / finds);
-        state.counters["one_process_per_s"] = finds / alone;
-        state.counters["two_processes_per_s"] = finds / together;
-        state.counters["two_over_one"] = alone / together;
+        auto const clock = by_clock(*shared, keys);
+        state.SetIterationTime(1 / clock.two);
+        state.counters["one_process_per_s"] = clock.one;
+        state.counters["two_processes_per_s"] = clock.two;
+        state.counters["two_over_one"] = clock.ratio();
+        state.counters["two_over_one_by_cpu_time"] = by_cpu(*shared, keys).ratio();
         state.counters["probe_before_ns"] = shared->probe_before_ns;
         state.counters["probe_after_ns"] = shared->probe_after_ns;
     }

@@ -97,6 +97,7 @@ def test_the_table_shows_ratios_beside_their_aims(shown):
 
 def test_two_processes_stand_beside_the_probes(shown):
     assert "of those of one: 1.90 [1.70, 1.95], the aim is at least 1.6: met." in shown
+    assert "what other programs took: 1.950 [1.930, 1.970]" in shown
     assert "106 to 240 ns" in shown
 
 

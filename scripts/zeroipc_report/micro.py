@@ -1,4 +1,4 @@
-"""The micro-benchmarks' table: `python -m zeroipc_report.micro FILE`, which zeroipc-micro wrote. Reads only that file."""
+"""The micro-benchmarks' table: `python -m zeroipc_report.micro FILE`. Reads only that file, of zeroipc-micro."""
 
 from __future__ import annotations
 
@@ -25,8 +25,11 @@ SUBJECTS = ("zeroipc", "churned")
 NS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
 # Google Benchmark appends to a name how it was run.
 HOW_IT_RAN = re.compile(r"/(iterations:\d+|manual_time|real_time|process_time|min_time:[^/]*|repeats:\d+|threads:\d+)")
-TWO_OVER_ONE = "two_over_one"  # counters of the benchmark that runs two processes
-PROBES = ("probe_before_ns", "probe_after_ns")
+# Counters of the benchmark that runs two processes.
+TWO_OVER_ONE = "two_over_one"
+BY_CPU_TIME = "two_over_one_by_cpu_time"
+PROBES = ["probe_before_ns", "probe_after_ns"]
+COUNTERS = [TWO_OVER_ONE, BY_CPU_TIME, *PROBES]
 
 
 class MicroError(Exception):
@@ -70,7 +73,7 @@ class Run:
 
     context: Dict[str, Any]
     times: pd.DataFrame  # order, what, who, repetition, ns: one row a repetition that did not fail
-    counters: pd.DataFrame  # repetition, two_over_one and the probes
+    counters: pd.DataFrame  # those of two processes: one row a repetition
     failures: Dict[str, str]  # by name: what it said
 
 
@@ -106,9 +109,9 @@ def load(path: Path) -> Run:
         times.append({"order": entry.get("family_index", 0), "what": what, "who": who, "repetition": repetition,
                       "ns": _nanoseconds(entry)})
         if TWO_OVER_ONE in entry:
-            counters.append({"repetition": repetition, **{key: entry[key] for key in (TWO_OVER_ONE, *PROBES)}})
+            counters.append({key: entry[key] for key in COUNTERS})
     return Run(context, pd.DataFrame(times, columns=["order", "what", "who", "repetition", "ns"]),
-               pd.DataFrame(counters, columns=["repetition", TWO_OVER_ONE, *PROBES]), failures)
+               pd.DataFrame(counters, columns=COUNTERS), failures)
 
 
 def _nanoseconds(entry: Dict[str, Any]) -> float:
@@ -118,7 +121,7 @@ def _nanoseconds(entry: Dict[str, Any]) -> float:
 
 
 def rows(run: Run) -> List[Row]:
-    """All benchmarks in the program's own order, for random interleaving leaves the file in none; each subject first."""
+    """All benchmarks in the program's order, for random interleaving leaves the file in none; each subject first."""
     found = []
     times = run.times.sort_values(["order", "what", "who", "repetition"])
     for what, group in times.groupby("what", sort=False):
@@ -173,10 +176,12 @@ def _notes(run: Run) -> List[str]:
     notes = []
     if len(run.counters):
         ratio = estimate_median(run.counters[TWO_OVER_ONE].to_numpy())
-        probes = run.counters[list(PROBES)].to_numpy()
+        by_cpu_time = estimate_median(run.counters[BY_CPU_TIME].to_numpy())
+        probes = run.counters[PROBES].to_numpy()
         notes.append(f"Finds of two processes together as a multiple of those of one: {wording.ratio_text(ratio)}, "
-                     f"the aim is {TWO_PROCESSES.text()}: {TWO_PROCESSES.result(ratio)}. Cache-line round trip of "
-                     f"the two CPUs: {wording.number(probes.min())} to {wording.number(probes.max())} ns.")
+                     f"the aim is {TWO_PROCESSES.text()}: {TWO_PROCESSES.result(ratio)}. By their CPU time, which "
+                     f"leaves out what other programs took: {wording.ratio_text(by_cpu_time)}. Cache-line round trip "
+                     f"of the two CPUs: {wording.number(probes.min())} to {wording.number(probes.max())} ns.")
     repetitions = int(run.times["repetition"].max()) + 1 if len(run.times) else 0
     notes.append(f"{repetitions} repetitions; compared with: {run.context.get('peers', 'unknown')}; "
                  f"load {run.context.get('load_avg', 'unknown')}")
