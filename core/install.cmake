@@ -18,6 +18,7 @@ install(FILES ${zeroipc_made}/zeroipcConfig.cmake ${zeroipc_made}/zeroipcConfigV
         DESTINATION ${zeroipc_package_dir} COMPONENT core)
 
 # Paths as seen from the file itself, so that it is right wherever the installation is moved to.
-file(RELATIVE_PATH zeroipc_include_from_pkgconfig /root/${zeroipc_pkgconfig_dir} /root/${CMAKE_INSTALL_INCLUDEDIR})
+file(RELATIVE_PATH zeroipc_prefix_from_pkgconfig /root/${zeroipc_pkgconfig_dir} /root)
+string(REGEX REPLACE "/$" "" zeroipc_prefix_from_pkgconfig ${zeroipc_prefix_from_pkgconfig})
 configure_file(zeroipc.pc.in ${zeroipc_made}/zeroipc.pc @ONLY)
 install(FILES ${zeroipc_made}/zeroipc.pc DESTINATION ${zeroipc_pkgconfig_dir} COMPONENT core)

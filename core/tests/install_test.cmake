@@ -1,5 +1,5 @@
 # Installs the library, moves it, and builds and runs a project against it in the two ways that the README names.
-#   cmake -Dbuild=<build folder> -Dsource=<core> -Dwork=<a folder to use> -Dgenerator= -Dcompiler= -Dpkg_config= -P ...
+#   cmake -Dsource=<core> -Dwork=<a folder to use> -Dgenerator= -Dcompiler= -Dpkg_config= -P ...
 cmake_minimum_required(VERSION 3.22)
 function(run)
   cmake_parse_arguments(arg "FAILS" "IN;OUTPUT" "COMMAND" ${ARGN})
@@ -27,7 +27,19 @@ endfunction()
 file(REMOVE_RECURSE ${work})
 file(MAKE_DIRECTORY ${work})
 set(ENV{DESTDIR})
-run(COMMAND ${CMAKE_COMMAND} --install ${build} --component core --prefix ${work}/first)
+# As the README says it, where no package that the tests and the harness need can be found.
+set(options -DZEROIPC_BUILD_TESTS=OFF -DZEROIPC_BUILD_BENCH=OFF)
+file(READ ${source}/../README.md readme)
+string(REPLACE ";" " " shown "${options}")
+expect("${readme}" "\ncmake -B build/core ${shown} " "the README's way to configure")
+expect("${readme}" "\ncmake --install build/core --prefix " "the README's way to install")
+set(without "")
+foreach(package IN ITEMS Catch2 nlohmann_json benchmark CLI11 tomlplusplus PkgConfig)
+  list(APPEND without -DCMAKE_DISABLE_FIND_PACKAGE_${package}=ON)
+endforeach()
+run(COMMAND ${CMAKE_COMMAND} -S ${source}/.. -B ${work}/core -G ${generator} -DCMAKE_CXX_COMPILER=${compiler}
+    ${options} ${without})
+run(COMMAND ${CMAKE_COMMAND} --install ${work}/core --prefix ${work}/first)
 # What it was installed as must not matter.
 file(RENAME ${work}/first ${work}/prefix)
 
