@@ -39,20 +39,24 @@ struct bytes {
     bool operator==(bytes const& other) const { return std::memcmp(b, other.b, N) == 0; }
 };
 
-struct pair_of_words {
+struct alignas(8) pair_of_words {
     std::uint32_t a;
     std::uint32_t b;
     bool operator==(pair_of_words const&) const = default;
 };
-struct padded_pair {
+struct loosely_aligned {
+    std::uint32_t a;
+    std::uint32_t b;
+};
+struct alignas(8) padded_pair {
     std::uint32_t a;
     std::uint8_t b;
 };
 
 static_assert(atomic_element<std::uint8_t> && atomic_element<std::int64_t> && atomic_element<double> &&
-              atomic_element<bool> && atomic_element<pair_of_words> && atomic_element<bytes<4>>);
-static_assert(!atomic_element<padded_pair> && !atomic_element<bytes<3>> && !atomic_element<bytes<16>> &&
-              !atomic_element<std::string>);
+              atomic_element<bool> && atomic_element<pair_of_words>);
+static_assert(!atomic_element<padded_pair> && !atomic_element<loosely_aligned> && !atomic_element<bytes<3>> &&
+              !atomic_element<bytes<16>> && !atomic_element<std::string>);
 static_assert(counting_element<std::int8_t> && counting_element<std::uint64_t> && !counting_element<bool> &&
               !counting_element<double> && !counting_element<pair_of_words>);
 

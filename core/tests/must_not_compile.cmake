@@ -60,7 +60,7 @@ zeroipc_probe(array_policy "zeroipc: this structure does not take a policy of th
 void f(Memory& m) { Array<int, layout::padded> a(m, "a"); }
 ]])
 zeroipc_probe(array_padded_atomic "without_padding" [[
-struct loose { int a; char b; };
+struct alignas(8) loose { int a; char b; };
 void f(Memory& m) { Array<loose> a(m, "a"); a.store(0, loose{}); }
 ]])
 zeroipc_probe(array_large_atomic "atomic_size" [[
@@ -81,7 +81,7 @@ void f(Memory& m) {
     Queue<int, backoff::exponential> d(m, "d");
     Queue<text> e(m, "e");
     struct alignas(8) wide { int v[4]; };
-    struct tight { int a; int b; };
+    struct alignas(8) tight { int a; int b; };
     Array<wide> g(m, "g");
     Array<tight, ordering::seq_cst> h(m, "h");
     h.store(0, tight{});

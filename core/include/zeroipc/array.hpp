@@ -36,8 +36,11 @@ enum class array_access : int {
 
 namespace detail {
 
+/// Of a size that the processor accesses as a whole, and aligned to it by its own type: for less aligned ones
+/// compilers call a library that we do not link.
 template <class T>
-concept atomic_size = sizeof(T) == 1 || sizeof(T) == 2 || sizeof(T) == 4 || sizeof(T) == 8;
+concept atomic_size = (sizeof(T) == 1 || sizeof(T) == 2 || sizeof(T) == 4 || sizeof(T) == 8) &&
+                      alignof(T) == sizeof(T);
 
 /// Every byte is part of the value. With padding, a compare-exchange could fail on bytes that mean nothing.
 template <class T>
@@ -51,7 +54,8 @@ concept bare_in_atomic = std::copyable<T> && std::atomic<T>::is_always_lock_free
 
 }  // namespace detail
 
-/// An element that the processor accesses as a whole: 1, 2, 4 or 8 bytes, none of them padding.
+/// An element that the processor accesses as a whole: 1, 2, 4 or 8 bytes, none of them padding, aligned to their
+/// number (a struct of two 32-bit numbers needs alignas(8)).
 template <class T>
 concept atomic_element =
     shareable<T> && detail::atomic_size<T> && detail::without_padding<T> && detail::bare_in_atomic<T>;
