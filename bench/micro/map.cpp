@@ -129,6 +129,7 @@ void register_map() {
 #endif
 #if defined(ZEROIPC_PEER_TBB)
     register_peer<tbb_hash_map>("tbb_hash_map");
+    register_peer<tbb_hash_map_growing>("tbb_hash_map_growing");
     register_peer<tbb_unordered_map>("tbb_unordered_map");
 #endif
 #if defined(ZEROIPC_PEER_XENIUM)

@@ -40,7 +40,8 @@ class our_map {
 public:
     /// \param keys that it will hold; the capacity is the next power of two.
     explicit our_map(std::uint64_t keys)
-        : memory_(nameless(bytes_for<shared_map>(capacity_for(keys), sizeof(map_key) + sizeof(map_value)))),
+        : memory_(
+              nameless(bytes_for<shared_map>(capacity_for(keys), sizeof(map_key) + sizeof(map_value)), true)),
           map_(memory_, "map", capacity_for(keys)) {}
 
     bool insert(map_key key, map_value value) { return map_.insert(key, value) == outcome::inserted; }
@@ -93,6 +94,7 @@ private:
 class tbb_hash_map {
 public:
     explicit tbb_hash_map(std::uint64_t keys) : map_(keys) {}
+    tbb_hash_map() = default;
 
     bool insert(map_key key, map_value value) { return map_.insert({key, value}); }
     bool find(map_key key, map_value& value) {
@@ -106,6 +108,12 @@ public:
 private:
     using map_type = tbb::concurrent_hash_map<map_key, map_value>;
     map_type map_;
+};
+
+/// The same as it is by default: not told how many keys will come.
+class tbb_hash_map_growing : public tbb_hash_map {
+public:
+    explicit tbb_hash_map_growing(std::uint64_t /*keys*/) {}
 };
 
 /// Nothing can be erased from it while others use it.

@@ -91,10 +91,13 @@ std::uint64_t bytes_for(std::uint64_t capacity, std::size_t item_bytes) {
 }
 
 /// A fresh segment whose name is gone at once: however this process ends, nothing is left.
-inline Memory nameless(std::uint64_t body_bytes) {
+/// \param prefault as of memory_options: the first access to a page is then not part of what is measured.
+inline Memory nameless(std::uint64_t body_bytes, bool prefault = false) {
     auto const name = fresh_name();
     signals_held const held;
-    auto memory = Memory::create(name, segment_bytes(body_bytes));
+    memory_options options;
+    options.prefault = prefault;
+    auto memory = Memory::create(name, segment_bytes(body_bytes), options);
     Memory::unlink(name);
     return memory;
 }

@@ -61,6 +61,7 @@ GOALS = {
     ("stack_pair", "boost_fixed"): Goal(0.8),
     ("map_find_hit", "tbb_hash_map"): Goal(0.35),
     ("map_insert", "tbb_hash_map"): Goal(0.5),
+    ("map_insert", "tbb_hash_map_growing"): Goal(0.5),
     ("turnover_find_hit", "fresh"): Goal(1.2),
     ("turnover_find_miss", "fresh"): Goal(1.2),
 }

@@ -2,7 +2,10 @@
 /// \file
 /// A hash map in shared memory.
 
+#include <sys/random.h>
+
 #include <array>
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -10,7 +13,6 @@
 #include <iterator>
 #include <memory>
 #include <optional>
-#include <random>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -354,9 +356,13 @@ private:
           table_(memory.base() + at.offset, at.shape, slot_) {}
 
     static map_options seeded(map_options options) {
+        std::uint64_t seed = 0;
         if (!options.seed) {
-            std::random_device source;
-            options.seed = (std::uint64_t{source()} << 32) | source();
+            // A seed that is not random is as good, unless somebody chooses keys to collide.
+            if (::getrandom(&seed, sizeof seed, GRND_NONBLOCK) != static_cast<ssize_t>(sizeof seed))
+                seed =
+                    static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+            options.seed = seed;
         }
         return options;
     }
