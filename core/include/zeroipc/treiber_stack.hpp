@@ -437,6 +437,9 @@ private:
     void give_back() {
         auto& free = *lists_[free_list];
         backoff wait;
+        // (L7) as in a push: who reads this link in a node that it still takes for the top one must be able to
+        // see that the top has changed.
+        atomics::fence(std::memory_order_release);
         auto now = ordering::template load<atomics, access::reads_first>(free);  // (L1)
         for (std::uint64_t round = 0; round < patience; ++round) {
             link_free(holds_, free_node(now));

@@ -382,17 +382,26 @@ int refused_in_child(errc cause, std::initializer_list<std::string_view> mention
 template <class Q>
 using ring_of = typename Q::algorithm::template ring<typename Q::policies, sizeof(typename Q::value_type)>;
 
-/// How often each payload buffer of a queue (exchange ring) is named by a cell or a handle slot: in an idle
-/// queue whose dead handles were taken over, once each.
+/// How often each payload buffer of a queue (exchange ring) is named by a cell or a handle slot, or each node of a
+/// stack (linked stack) by one of its lists or a handle slot: where nothing is in flight and dead handles were
+/// taken over, once each.
 template <class Q>
 std::vector<unsigned> buffer_census(std::byte* base, std::uint64_t capacity, std::uint32_t handle_slots) {
     using ring = ring_of<Q>;
     auto const shape = ring::geometry(capacity, handle_slots);
-    std::vector<unsigned> named(shape.buffer_count(), 0);
-    ring::visit_buffers(base, shape, [&](std::uint64_t buffer) {
-        if (buffer < named.size()) ++named[buffer];
-    });
-    return named;
+    if constexpr (requires { shape.node_count(); }) {
+        std::vector<unsigned> named(shape.node_count(), 0);
+        ring::visit_nodes(base, shape, [&](std::uint64_t node) {
+            if (node <= named.size()) ++named[node - 1];
+        });
+        return named;
+    } else {
+        std::vector<unsigned> named(shape.buffer_count(), 0);
+        ring::visit_buffers(base, shape, [&](std::uint64_t buffer) {
+            if (buffer < named.size()) ++named[buffer];
+        });
+        return named;
+    }
 }
 
 template <class Q>
