@@ -270,10 +270,6 @@ TEST_CASE("layouts of stacks are pinned", "[fast]") {
 TEST_CASE("making a stack touches no page but its first", "[fast]") {
     segment_name const name;
     constexpr std::uint64_t size = 64 << 20;
-    {
-        raw_object const object(name, 16);  // unfinished: taken over, with its pages reserved
-    }
-    ::shm_unlink(name.c_str());
     auto memory = Memory::create(name, size);
     // Reserved pages are no sign of a pass; resident ones in a mapping of one's own are.
     auto const resident = [&] {
