@@ -27,6 +27,7 @@ namespace {
 using nlohmann::json;
 using zeroipc::Memory;
 using zeroipc::Queue;
+using zeroipc::Stack;
 namespace format = zeroipc::format;
 namespace testing = zeroipc::testing;
 
@@ -125,10 +126,17 @@ struct snapshots {
 };
 snapshots commits;
 
+constexpr bool is_commit(zeroipc::exchange_access access) {
+    return access == zeroipc::exchange_access::commits;
+}
+constexpr bool is_commit(zeroipc::treiber_access access) {
+    return access == zeroipc::treiber_access::commits;
+}
+
 struct ordering_with_snapshots : zeroipc::ordering::acq_rel {
     template <class Atomics, auto Access, class Word, class V>
     static bool exchange_if(Word& word, V& expected, V desired) {
-        bool const commit = Access == zeroipc::exchange_access::commits;
+        bool const commit = is_commit(Access);
         if (commit) commits.before = commits.take();
         bool const done = acq_rel::exchange_if<Atomics, Access>(word, expected, desired);
         if (commit) commits.after = commits.take();
@@ -222,6 +230,71 @@ std::vector<std::uint64_t> drain(Q& queue) {
         REQUIRE(items.size() <= queue.capacity());
     }
     return items;
+}
+
+/// Where a stack has its parts, from the numbers of layout.json alone.
+struct stack_parts {
+    std::uint64_t slots;
+    std::uint64_t witnesses;
+    std::uint64_t row;
+    std::uint64_t nodes;
+    std::uint64_t total;
+};
+
+stack_parts expected_stack(std::string const& layout, std::uint64_t capacity, std::uint64_t slots,
+                           std::uint64_t item_size) {
+    auto const is = [](std::string const& key) { return number("/stack/treiber/" + key); };
+    auto const body = number("/stack/layouts/" + layout + "/body");
+    auto const line = number("/stack/layouts/" + layout + "/line");
+    auto const witnesses = body + line * slots;
+    auto const row = align_up(is("witnesses_per_slot") * is("witness_bytes") * slots, line);
+    auto const nodes = witnesses + row * slots;
+    auto const stride = is("node/item/offset") + align_up(item_size, is("item_alignment"));
+    return {body, witnesses, row, nodes, nodes + stride * (capacity + is("nodes_per_slot") * slots)};
+}
+
+template <class S>
+void check_stack_parts(std::string const& layout) {
+    using ring = testing::ring_of<S>;
+    constexpr auto size = sizeof(typename S::value_type);
+    CHECK(ring::item_stride == number("/stack/treiber/node/item/offset") +
+                                   align_up(size, number("/stack/treiber/item_alignment")));
+    CHECK(ring::cell_stride == 0);
+    for (auto const capacity : testing::sizes({1, 2, 3, 1000}))
+        for (std::uint32_t const slots : {1U, 3U, 32U, 1000U}) {
+            INFO(layout << ", capacity " << capacity << ", " << slots << " slots, items of " << size
+                        << " bytes");
+            auto const is = ring::geometry(capacity, slots);
+            auto const expected = expected_stack(layout, capacity, slots, size);
+            CHECK(is.slots == expected.slots);
+            CHECK(is.witnesses == expected.witnesses);
+            CHECK(is.row == expected.row);
+            CHECK(is.nodes == expected.nodes);
+            CHECK(is.total == expected.total);
+            CHECK(S::bytes_for(capacity, {slots}) == expected.total);
+        }
+}
+
+template <class Layout>
+void check_stack_layout() {
+    std::string const at = "/stack/layouts/" + std::string(Layout::name) + "/";
+    INFO(at);
+    CHECK(number(at + "number") == Layout::id);
+    CHECK(number(at + "top") == Layout::top_offset);
+    CHECK(number(at + "free") == Layout::free_offset);
+    CHECK(number(at + "items_wait") == Layout::items_wait_offset);
+    CHECK(number(at + "space_wait") == Layout::space_wait_offset);
+    CHECK(number(at + "body") == Layout::body_offset);
+    CHECK(number(at + "line") == Layout::line);
+    CHECK(constants().at("stack").at("layouts").at(std::string(Layout::name)).size() == 7);
+    check_stack_parts<Stack<item<1>, Layout>>(std::string(Layout::name));
+    check_stack_parts<Stack<std::uint64_t, Layout>>(std::string(Layout::name));
+    check_stack_parts<Stack<item<100>, Layout>>(std::string(Layout::name));
+}
+
+json const& stack_golden() {
+    static json const one = json::parse(text_of("golden/stack-compact-3x8.json"));
+    return one;
 }
 
 /// An image without head and tail, which are lower bounds, once they are known to be good ones.
@@ -562,6 +635,7 @@ void check_shows(std::string const& page_name, json const& all) {
 TEST_CASE("the pages show the golden bytes", "[fast]") {
     check_shows("queue.md", golden());
     check_shows("array.md", golden_array());
+    check_shows("stack.md", stack_golden());
 }
 
 TEST_CASE("an array has the bytes of the golden images", "[fast]") {
@@ -604,7 +678,7 @@ TEST_CASE("an array has the bytes of the golden images", "[fast]") {
 }
 
 TEST_CASE("every ordering edge of the pages is named at both ends", "[fast]") {
-    auto const page = GENERATE(as<std::string>{}, "segment.md", "array.md", "queue.md");
+    auto const page = GENERATE(as<std::string>{}, "segment.md", "array.md", "queue.md", "stack.md");
     auto const edges = edges_of(page);
     REQUIRE_FALSE(edges.empty());
     for (auto const& [own, partners] : edges) {
@@ -617,8 +691,177 @@ TEST_CASE("every ordering edge of the pages is named at both ends", "[fast]") {
     std::map<std::string, std::string> const expected{
         {"segment.md", "T1 T2 T3 T4 "},
         {"array.md", "A1 A2 A3 A4 "},
-        {"queue.md", "Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 S1 S2 S3 W1 W2 W3 W4 "}};
+        {"queue.md", "Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 S1 S2 S3 W1 W2 W3 W4 "},
+        {"stack.md", "L1 L2 L3 L4 L5 L6 L7 L8 "}};
     std::string names;
     for (auto const& [own, partners] : edges) names += own + " ";
     CHECK(names == expected.at(page));
+}
+
+TEST_CASE("the stack's constants are those of layout.json", "[fast]") {
+    CHECK(number("/stack/algorithms/treiber") == zeroipc::algorithm::treiber::id);
+    CHECK(number("/stack/limits/capacity_least") == zeroipc::algorithm::treiber::min_capacity);
+    CHECK(number("/stack/limits/capacity_most") == Stack<int>::max_capacity);
+    CHECK(number("/stack/limits/handle_slots_most") == zeroipc::detail::most_handle_slots);
+    CHECK_NOTHROW(
+        Stack<int>::bytes_for(1, {static_cast<std::uint32_t>(number("/stack/limits/handle_slots_least"))}));
+    check_stack_layout<zeroipc::layout::compact>();
+    check_stack_layout<zeroipc::layout::padded>();
+    check_field("/stack/header/top", zeroipc::layout::compact::top_offset, sizeof(std::uint64_t));
+    CHECK(number("/stack/header_bytes") == field_at("/stack/header/capacity").offset + 8);
+    CHECK(number("/stack/descriptor_offset") == number("/stack/header_bytes"));
+    CHECK(constants().at("stack").at("layouts").size() == 2);
+    CHECK(number("/stack/treiber/doing_bits") + number("/stack/treiber/first_bits") +
+              number("/stack/treiber/second_bits") ==
+          64);
+    CHECK(number("/stack/treiber/slot_bytes") == field_at("/stack/treiber/slot/expected").offset + 8);
+}
+
+TEMPLATE_TEST_CASE("a fresh stack says what it is where layout.json says", "[fast]", zeroipc::layout::compact,
+                   zeroipc::layout::padded) {
+    testing::segment_name const name;
+    auto memory = Memory::create(name, 1 << 16);
+    Stack<item<13>, TestType> const stack(memory, "s", 17, {3});
+    auto const bytes = testing::raw_object(name).bytes().substr(memory.find("s")->offset);
+    auto const description = bytes.substr(number("/stack/descriptor_offset"), number("/descriptor/bytes"));
+    auto const says = [&](char const* key) {
+        return value_at<std::uint32_t>(description,
+                                       field_at(std::string("/descriptor/fields/") + key).offset);
+    };
+    CHECK(says("kind") == number("/descriptor/kinds/stack"));
+    CHECK(says("algorithm") == number("/stack/algorithms/treiber"));
+    CHECK(says("layout") == number("/stack/layouts/" + std::string(TestType::name) + "/number"));
+    CHECK(says("item_size") == 13);
+    CHECK(says("item_stride") == 24);
+    CHECK(says("cell_stride") == 0);
+    CHECK(says("handle_slots") == 3);
+    CHECK(value_at<std::uint64_t>(bytes, number("/stack/header/capacity/offset")) == 17);
+    // All else is zero.
+    auto rest = bytes;
+    rest.replace(number("/stack/header/capacity/offset"), 8, 8, '\0');
+    rest.replace(number("/stack/descriptor_offset") + field_at("/descriptor/fields/kind").offset, 28, 28,
+                 '\0');
+    CHECK(rest.find_first_not_of('\0') == std::string::npos);
+}
+
+TEST_CASE("the words of a used stack are those of the page's formulas", "[fast]") {
+    struct shape {
+        std::uint64_t capacity;
+        std::uint32_t slots;
+        unsigned node_bits;
+        unsigned slot_bits;
+    };
+    for (auto const& s : {shape{1, 1, 2, 1}, shape{3, 2, 3, 2}, shape{4, 2, 4, 2}, shape{8, 4, 5, 3}}) {
+        INFO("capacity " << s.capacity << ", " << s.slots << " handle slots");
+        testing::segment_name const name;
+        auto memory = Memory::create(name, 1 << 16);
+        Stack<std::uint64_t> stack(memory, "s", s.capacity, {s.slots});
+        auto const at = memory.find("s")->offset;
+        auto const where = expected_stack("compact", s.capacity, s.slots, 8);
+        auto const word = [&](std::uint64_t offset) {
+            std::uint64_t value = 0;
+            std::memcpy(&value, memory.base() + at + offset, 8);
+            return value;
+        };
+        auto const list_word = [&](std::uint64_t tag, std::uint64_t field) {
+            return tag << (s.node_bits + s.slot_bits) | std::uint64_t{1} << s.node_bits | field;
+        };
+        auto const state = [&] { return word(where.slots + number("/stack/treiber/slot/state/offset")); };
+        auto const doing_bits = number("/stack/treiber/doing_bits");
+        // One handle: it takes node after node from the free list, 1 first.
+        for (std::uint64_t n = 1; n <= s.capacity; ++n) {
+            REQUIRE(stack.try_push(n + 100));
+            CHECK(word(number("/stack/layouts/compact/top")) == list_word(n, n));
+            CHECK(word(number("/stack/layouts/compact/free")) == list_word(n, n));  // node n + 1, less 1
+            auto const node = where.nodes + 16 * (n - 1);
+            CHECK(word(node) == (n << 32 | (n - 1)));
+            CHECK(word(node + number("/stack/treiber/node/item/offset")) == n + 100);
+            CHECK(state() == 0);
+            CHECK(word(where.slots + number("/stack/treiber/slot/expected/offset")) ==
+                  (n == 1 ? 0 : list_word(n - 1, n - 1)));
+        }
+        REQUIRE(stack.try_pop() == s.capacity + 100);
+        CHECK(state() == s.capacity << doing_bits);
+        if (s.capacity == 1) continue;
+        // The second one that is popped is the new spare; the first one goes back, before the next free one.
+        REQUIRE(stack.try_pop() == s.capacity + 99);
+        CHECK(state() == (s.capacity - 1) << doing_bits);
+        CHECK(word(number("/stack/layouts/compact/free")) == list_word(s.capacity + 1, s.capacity - 1));
+        CHECK(word(where.nodes + 16 * (s.capacity - 1)) == 0);  // its successor is its neighbour
+    }
+}
+
+TEST_CASE("a fresh segment with a stack has the bytes of the golden images", "[fast]") {
+    auto const bytes = stack_golden().at("bytes").get<std::uint64_t>();
+    auto const& structure = stack_golden().at("structure");
+    testing::segment_name const name;
+    zeroipc::memory_options options;
+    options.max_entries = stack_golden().at("max_entries").get<std::uint32_t>();
+    auto memory = Memory::create(name, bytes, options);
+    auto const called = structure.at("name").get<std::string>();
+    using stack = Stack<std::uint64_t, ordering_with_snapshots>;
+    std::vector<stack> handles;
+    handles.emplace_back(memory, called, structure.at("capacity").get<std::uint64_t>(),
+                         zeroipc::stack_options{structure.at("handle_slots").get<std::uint32_t>()});
+    handles.emplace_back(memory, called);
+    auto const entry = memory.entries().at(0);
+    CHECK(entry.offset == structure.at("offset"));
+    CHECK(entry.size == structure.at("size"));
+
+    commits.memory = &memory;
+    bool killed = false;
+    for (auto const& stage : stack_golden().at("stages")) {
+        INFO(stage.dump());
+        auto const operation = stage.at("operation").get<std::string>();
+        std::string found;
+        if (operation == "push")
+            REQUIRE(handles.at(stage.at("through").get<std::size_t>())
+                        .try_push(stage.at("item").get<std::uint64_t>()));
+        if (operation == "pop")
+            REQUIRE(handles.at(stage.at("through").get<std::size_t>()).try_pop() ==
+                    stage.at("item").get<std::uint64_t>());
+        if (operation == "kill") {
+            if (!killed)
+                REQUIRE(handles.at(stage.at("through").get<std::size_t>())
+                            .try_push(stage.at("item").get<std::uint64_t>()));
+            killed = true;
+            found = stage.at("when") == "before" ? commits.before : commits.after;
+        } else {
+            found = testing::raw_object(name).bytes();
+        }
+        auto const image = stage.at("image").get<std::string>();
+        if (std::getenv("ZEROIPC_WRITE_GOLDEN") != nullptr)
+            std::ofstream(directory + "/golden/" + image) << listing(found);
+        CHECK(listing(found) == listing(image_of(image, bytes)));
+    }
+    CHECK(killed);
+    commits.memory = nullptr;
+}
+
+TEST_CASE("golden images of a stack open, and give their items", "[fast]") {
+    auto const bytes = stack_golden().at("bytes").get<std::uint64_t>();
+    auto const& structure = stack_golden().at("structure");
+    auto const called = structure.at("name").get<std::string>();
+    auto const capacity = structure.at("capacity").get<std::uint64_t>();
+    auto const slots = structure.at("handle_slots").get<std::uint32_t>();
+    for (auto const& stage : stack_golden().at("stages")) {
+        INFO(stage.dump());
+        testing::segment_name const name;
+        testing::raw_object const object(name, bytes);
+        object.write_bytes(0, image_of(stage.at("image").get<std::string>(), bytes));
+        auto memory = Memory::open(name);
+        Stack<std::uint64_t> stack(memory, called);
+        CHECK(stack.capacity() == capacity);
+        CHECK(stack.handle_slot() == 0);
+        auto const at =
+            structure.at("offset").get<std::uint64_t>() + expected_stack("compact", capacity, slots, 8).slots;
+        CHECK(object.read<std::uint64_t>(at) == stage.at("slot_words").at(0).get<std::uint64_t>());
+        CHECK(testing::conserved<decltype(stack)>(memory, called, capacity, slots));
+        CHECK(drain(stack) == items_of(stage));
+        for (std::uint64_t const one : {11U, 12U, 13U}) CHECK(stack.try_push(one));
+        CHECK_FALSE(stack.try_push(14));
+        Stack<std::uint64_t> other(memory, called);
+        CHECK(drain(other) == std::vector<std::uint64_t>{13, 12, 11});
+        CHECK(testing::conserved<decltype(stack)>(memory, called, capacity, slots));
+    }
 }
