@@ -32,34 +32,49 @@ struct odd_item {
 };
 using compact = Queue<std::uint64_t>;
 using padded = Queue<odd_item, layout::padded, ordering::seq_cst, backoff::none>;
+using stack = Stack<std::uint64_t>;
+using padded_stack = Stack<odd_item, layout::padded, ordering::seq_cst, backoff::none>;
 
 constexpr std::uint64_t segment_bytes = 4 * 4096;
 constexpr std::uint64_t capacity = 4;
 constexpr std::uint32_t slots = 4;
 
-/// A good segment with two queues, both used for some laps, not empty, one with the remains of a killed
-/// handle.
+/// A good segment with two queues and two stacks, all used for some time, not empty, one of each kind with the remains of
+/// a killed handle.
 class specimen {
 public:
     specimen() {
-        auto memory = Memory::create(name_, segment_bytes, {.max_entries = 5});
+        auto memory = Memory::create(name_, segment_bytes, {.max_entries = 7});
         compact one(memory, "one", capacity, {slots});
         padded two(memory, "two", capacity, {slots});
+        stack three(memory, "three", capacity, {slots});
+        padded_stack four(memory, "four", capacity, {slots});
+        stack witness(memory, "three");
         for (std::uint64_t i = 0; i < 23; ++i) {
             one.push(i);
             two.push({});
+            (i % 3 == 0 ? witness : three).push(i);
+            four.push({});
             if (i >= 2) {
                 static_cast<void>(one.pop());
                 static_cast<void>(two.try_pop());
+                static_cast<void>((i % 5 == 0 ? witness : three).try_pop());
+                static_cast<void>(four.try_pop());
             }
         }
         memory.add("bytes", 200, [](std::byte* at) { std::memset(at, 7, 200); });
         one_ = memory.find("one")->offset;
         two_ = memory.find("two")->offset;
+        three_ = memory.find("three")->offset;
+        four_ = memory.find("four")->offset;
         // Slot 3 of "one": a pending record whose cell has moved on, as a kill leaves it.
         auto const shape = ring_of<compact>::geometry(capacity, slots);
         std::array<std::uint64_t, 4> const record{1, 0, 2, 0};
         std::memcpy(memory.base() + one_ + shape.slots + 3 * 64, record.data(), sizeof record);
+        // Slot 3 of "three": a pop of node 1 in progress, whose value has been replaced.
+        auto const of_stack = ring_of<stack>::geometry(capacity, slots);
+        std::array<std::uint64_t, 2> const pop{2, 1};
+        std::memcpy(memory.base() + three_ + of_stack.slots + 3 * 64, pop.data(), sizeof pop);
         good_ = raw_object(name_).bytes();
     }
 
@@ -69,7 +84,7 @@ public:
         auto const add = [&](std::uint64_t from, std::uint64_t to) {
             for (auto at = from; at < to; at += 4) all.push_back(at);
         };
-        add(0, 16 + 4 * 40);  // header, three entries and the place of a draft
+        add(0, 16 + 6 * 40);  // header, five entries and the place of a draft
         auto const shape = ring_of<compact>::geometry(capacity, slots);
         add(one_, one_ + shape.buffers);  // header, descriptor, futex words, slots, cells
         auto const other = ring_of<padded>::geometry(capacity, slots);
@@ -78,6 +93,15 @@ public:
         for (std::uint64_t s = 0; s < slots; ++s)
             add(two_ + other.slots + 128 * s, two_ + other.slots + 128 * s + 32);
         add(two_ + other.cells, two_ + other.buffers);
+        auto const third = ring_of<stack>::geometry(capacity, slots);
+        add(three_, three_ + third.total);  // header, descriptor, futex words, slots, witnesses, nodes
+        auto const fourth = ring_of<padded_stack>::geometry(capacity, slots);
+        add(four_, four_ + 88);
+        for (auto const at : sizes({128, 256, 384, 512})) add(four_ + at, four_ + at + 8);
+        for (std::uint64_t s = 0; s < slots; ++s)
+            add(four_ + fourth.slots + 128 * s, four_ + fourth.slots + 128 * s + 16);
+        for (std::uint64_t n = 0; n < fourth.node_count(); ++n)
+            add(four_ + fourth.nodes + 24 * n, four_ + fourth.nodes + 24 * n + 8);
         return all;
     }
 
@@ -89,6 +113,8 @@ private:
     std::string good_;
     std::uint64_t one_ = 0;
     std::uint64_t two_ = 0;
+    std::uint64_t three_ = 0;
+    std::uint64_t four_ = 0;
 };
 
 /// Runs the action; one of our errors is as good as none.
@@ -106,6 +132,7 @@ void work(Q& q) {
     item got{};
     for (int i = 0; i < 10; ++i) tolerate([&] { q.try_push(item{}); });
     for (int i = 0; i < 3; ++i) tolerate([&] { q.try_pop(got); });
+    if constexpr (requires { q.try_peek(got); }) tolerate([&] { q.try_peek(got); });
     tolerate([&] {
         if (q.was_size() > q.capacity()) ::_exit(60);
     });
@@ -132,12 +159,25 @@ void use(std::string const& name) {
             work(q);
             work(other);
         });
+        tolerate([&] {
+            std::vector<stack> handles;
+            for (std::uint32_t i = 0; i < slots; ++i)
+                tolerate([&] { handles.emplace_back(memory, "three"); });
+            for (auto& s : handles) work(s);
+        });
+        tolerate([&] {
+            padded_stack s(memory, "four");
+            padded_stack other(memory, "four");
+            work(s);
+            work(other);
+        });
         tolerate([&] { memory.add("more", 100, [](std::byte* at) { std::memset(at, 1, 100); }); });
         tolerate([&] {
             compact q(memory, "new", 2, {1});
             work(q);
         });
         tolerate([&] { work(*std::make_unique<compact>(memory, "one")); });
+        tolerate([&] { work(*std::make_unique<stack>(memory, "three")); });
     });
 }
 
@@ -235,13 +275,20 @@ TEST_CASE("every field takes every bad value, while the segment is in use", "[fa
                            auto memory = Memory::open(s.name());
                            compact one(memory, "one");
                            padded two(memory, "two");
+                           stack three(memory, "three");
+                           padded_stack four(memory, "four");
                            one.push(1);
                            two.push({});
+                           three.push(1);
+                           four.push({});
                            object.write_bytes(c.at, {reinterpret_cast<char const*>(&c.value), c.bytes});
                            work(one);
                            work(two);
+                           work(three);
+                           work(four);
                            tolerate([&] { static_cast<void>(memory.entries()); });
                            tolerate([&] { work(*std::make_unique<compact>(memory, "one")); });
+                           tolerate([&] { work(*std::make_unique<stack>(memory, "three")); });
                            tolerate([&] { memory.add("more", 100, [](std::byte*) {}); });
                        }),
                all);
@@ -303,16 +350,22 @@ void random_mutations(std::uint64_t count) {
                            std::optional<Memory> memory;
                            std::optional<compact> one;
                            std::optional<padded> two;
+                           std::optional<stack> three;
+                           std::optional<padded_stack> four;
                            if (n % 2 == 0) {
                                memory.emplace(Memory::open(s.name()));
                                one.emplace(*memory, "one");
                                two.emplace(*memory, "two");
+                               three.emplace(*memory, "three");
+                               four.emplace(*memory, "four");
                            }
                            spoil(s, fields, random, [&](std::uint64_t at, std::string_view bytes) {
                                object.write_bytes(at, bytes);
                            });
                            if (one) work(*one);
                            if (two) work(*two);
+                           if (three) work(*three);
+                           if (four) work(*four);
                            use(s.name());
                        }),
                {});
