@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -165,6 +166,25 @@ public:
         return item;
     }
 
+    /// Appends items in their order, as many as there is space for. Each is an operation of its own, as if
+    /// pushed alone: items of other producers may come to stand between them, and a kill costs at most the one
+    /// in hand, behind whole ones. Only the fork check and the wake-up of sleepers are shared by all.
+    /// \return how many. Fewer than given: the queue was full at one moment behind the last one.
+    /// \throws error: corrupt; what was appended before that stays in the queue.
+    std::size_t try_push_n(std::span<T const> items) {
+        state_->refuse_forked();
+        return batch(items, items_wait_, [&](T const& item) { return ring_.try_push(&item); });
+    }
+
+    /// Removes the oldest items into `items`, in their order, as many as there are. Each is an operation of its
+    /// own, as above; between two of them other consumers may remove some.
+    /// \return how many. Fewer than room for: the queue was empty at one moment behind the last one, and the
+    /// rest of `items` is as before. \throws error: corrupt; what was removed before that stands in `items`.
+    std::size_t try_pop_n(std::span<T> items) {
+        state_->refuse_forked();
+        return batch(items, space_wait_, [&](T& item) { return ring_.try_pop(&item); });
+    }
+
     /// Appends an item, waiting for space. Blocking. \return false if there was none until the time was over.
     template <class Rep, class Period>
     bool push(T const& item, std::chrono::duration<Rep, Period> timeout) {
@@ -235,6 +255,21 @@ private:
     void wake(typename waiters::word* at) {
         if constexpr (algorithm::can_sleep)
             waiters::template notify<ring::commits_by_rmw>(*at, ring_.observed());
+    }
+
+    /// Tries item by item until one attempt fails or throws; then wakes once for all that were committed.
+    /// (Fetching the cells and buffers further on beforehand was measured: it costs more than it saves.)
+    template <class Items, class Attempt>
+    std::size_t batch(Items items, typename waiters::word* sleepers, Attempt&& attempt) {
+        std::size_t done = 0;
+        try {
+            while (done < items.size() && attempt(items[done])) ++done;
+        } catch (...) {
+            if (done > 0) wake(sleepers);
+            throw;
+        }
+        if (done > 0) wake(sleepers);
+        return done;
     }
 
     bool push_until(T const& item, deadline const& end) {
