@@ -553,6 +553,97 @@ TEST_CASE("a process is SIGKILLed before each shared step of an operation and of
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
+// Batches: the same for each item, through segment, locks and handles, in place.
+
+/// One batch of four dies before step k. \return whether it lived.
+bool batch_dies(std::uint64_t capacity, fill state, op what, bool sleeper, std::uint64_t k, tally& t) {
+    constexpr std::uint32_t slots = 3;
+    constexpr std::array<std::uint64_t, 4> batch{1001, 1002, 1003, 1004};
+    segment_name const name;
+    auto memory = Memory::create(name, 1 << 14);
+    native_queue survivor(memory, "q", capacity, {slots});
+    std::deque<std::uint64_t> ideal;
+    std::uint64_t last = 0;
+    prepare(
+        state, capacity,
+        [&] {
+            REQUIRE(survivor.try_push(++last));
+            ideal.push_back(last);
+        },
+        [&] {
+            REQUIRE(survivor.try_pop() == ideal.front());
+            ideal.pop_front();
+        });
+    auto* const base = memory.base() + memory.find("q")->offset;
+    if (sleeper) {  // its wake-up is part of the batch
+        std::uint32_t const announced = 1;
+        std::memcpy(base + layout::compact::items_wait_offset, &announced, 4);
+        std::memcpy(base + layout::compact::space_wait_offset, &announced, 4);
+    }
+
+    std::optional<mortal_queue> victim(std::in_place, memory, "q");
+    REQUIRE(victim->handle_slot() == 1);
+    std::array<std::uint64_t, 4> got{};
+    std::size_t answer = 99;
+    auto const shape = mortal_ring::geometry(capacity, slots);
+    fate planned;
+    planned.last = k;
+    planned.cells = base + shape.cells;
+    planned.cells_end = base + shape.buffers;
+    bool const lived = survives(
+        planned, [&] { answer = what == op::push ? victim->try_push_n(batch) : victim->try_pop_n(got); });
+    victim.reset();  // the kernel drops the lock
+
+    auto const possible = std::min<std::size_t>(4, what == op::push ? capacity - ideal.size() : ideal.size());
+    REQUIRE(planned.commits <= possible);
+    if (lived) REQUIRE((answer == possible && planned.commits == possible));
+    for (std::size_t i = 0; i < planned.commits; ++i) {
+        if (what == op::push) {
+            ideal.push_back(batch[i]);
+        } else {
+            // All but the one in hand have come out.
+            if (lived || i + 1 < planned.commits) REQUIRE(got[i] == ideal.front());
+            ideal.pop_front();
+        }
+    }
+    native_queue newcomer(memory, "q");
+    REQUIRE(newcomer.handle_slot() == 1);
+    REQUIRE(conserved<native_queue>(memory, "q", capacity, slots));
+    REQUIRE(newcomer.was_size() == ideal.size());
+    while (ideal.size() < capacity) {
+        REQUIRE(newcomer.try_push(++last));
+        ideal.push_back(last);
+    }
+    REQUIRE_FALSE(survivor.try_push(0));
+    for (auto const item : ideal) REQUIRE(survivor.try_pop() == item);
+    REQUIRE_FALSE(newcomer.try_pop());
+    REQUIRE(conserved<native_queue>(memory, "q", capacity, slots));
+    if (!lived) {
+        ++t.deaths;
+        t.after_commit += planned.commits > 0;
+        auto& most = t.most_steps[static_cast<int>(what)];
+        most = std::max(most, k);
+    }
+    return lived;
+}
+
+TEST_CASE("a batch dies before each of its shared steps", "[fast]") {
+    watchdog const limit(120);
+    tally t;
+    for (auto const capacity : sizes({1, 2, 4, 8}))
+        for (auto const state : all_fills)
+            for (auto const what : all_ops)
+                for (bool const sleeper : {false, true})
+                    for (std::uint64_t k = 1; !batch_dies(capacity, state, what, sleeper, k, t); ++k)
+                        REQUIRE(k < 200);
+    t.print("batches");
+    CHECK(t.deaths > 500);
+    CHECK(t.after_commit > 200);
+    CHECK(t.most_steps[0] >= 30);
+    CHECK(t.most_steps[1] >= 30);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
 // Every machine instruction of the shipped operation.
 
 /// Steps a child through one operation and keeps what the queue's bytes were after each instruction that
