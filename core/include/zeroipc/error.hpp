@@ -31,6 +31,7 @@ enum class errc {
     forked,            ///< used in a child process after fork(); open it anew there
     system,            ///< an unexpected answer of the operating system
     out_of_range,      ///< an index that is not below the capacity
+    misuse,            ///< calls in an order that makes no sense, such as publish() without loan()
 };
 
 /// Category of zeroipc::errc.
@@ -81,6 +82,8 @@ inline std::error_category const& error_category() noexcept {
                     return "system error";
                 case errc::out_of_range:
                     return "index out of range";
+                case errc::misuse:
+                    return "misuse";
             }
             return "unknown error";
         }

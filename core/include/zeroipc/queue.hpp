@@ -6,7 +6,9 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -97,6 +99,15 @@ struct queue_shape {
     }
 };
 
+/// A ring whose handle fills and reads items where they lie: in a buffer that is its own until it is exchanged.
+template <class Ring>
+concept in_place = requires(Ring ring) {
+    { ring.out_buffer() } -> std::same_as<std::byte*>;
+    { ring.publish() } -> std::same_as<bool>;
+    { ring.take() } -> std::same_as<bool>;
+    { ring.in_buffer() } -> std::same_as<std::byte const*>;
+};
+
 }  // namespace detail
 
 /// A bounded FIFO queue of T between processes.
@@ -119,7 +130,18 @@ public:
     using policies = detail::queue_policies<Policies...>;
     using algorithm = typename policies::algorithm;
     using observer = typename policies::observer;
-    static constexpr std::uint64_t max_capacity = detail::queue_shape<policies, sizeof(T)>::max_capacity;
+
+private:
+    using layout = typename policies::layout;
+    using atomics = typename policies::atomics;
+    using waiters = detail::waiters<atomics>;
+    using shape = detail::queue_shape<policies, sizeof(T)>;
+    using ring = typename shape::ring;
+    using structure = detail::structure<shape>;
+    using place = typename structure::place;
+
+public:
+    static constexpr std::uint64_t max_capacity = shape::max_capacity;
 
     /// Makes the queue `name` in the segment, and opens it.
     /// \param capacity items that it holds: a power of two.
@@ -143,17 +165,21 @@ public:
         return shape::checked("queue", capacity, options).total;
     }
 
-    /// Appends an item. \return false if the queue was full.
+    /// Appends an item. \return false if the queue was full. \throws error: corrupt, forked; misuse while a loan
+    /// is out, as all pushes do.
     bool try_push(T const& item) {
         state_->refuse_forked();
+        refuse_lent();
         if (!ring_.try_push(&item)) return false;
         wake(items_wait_);
         return true;
     }
 
     /// Removes the oldest item into `item`. \return false if the queue was empty; then `item` is as before.
+    /// \throws error: corrupt, forked; misuse while a taken item is out, as all pops do.
     bool try_pop(T& item) {
         state_->refuse_forked();
+        refuse_taken();
         if (!ring_.try_pop(&item)) return false;
         wake(space_wait_);
         return true;
@@ -173,6 +199,7 @@ public:
     /// \throws error: corrupt; what was appended before that stays in the queue.
     std::size_t try_push_n(std::span<T const> items) {
         state_->refuse_forked();
+        refuse_lent();
         return batch(items, items_wait_, [&](T const& item) { return ring_.try_push(&item); });
     }
 
@@ -182,6 +209,7 @@ public:
     /// rest of `items` is as before. \throws error: corrupt; what was removed before that stands in `items`.
     std::size_t try_pop_n(std::span<T> items) {
         state_->refuse_forked();
+        refuse_taken();
         return batch(items, space_wait_, [&](T& item) { return ring_.try_pop(&item); });
     }
 
@@ -214,6 +242,70 @@ public:
         return item;
     }
 
+    /// Lends the handle's own buffer for the next item, to be filled in place. It holds bytes of some earlier
+    /// item, or zeros: fill in all of it. The reference is good until publish() succeeds or cancel(), whether
+    /// the Queue object is moved or not, and no longer than the handle. Private until published: a kill before
+    /// that costs nothing. No shared access. \throws error: forked; misuse if a loan is out already
+    [[nodiscard]] T& loan() requires detail::in_place<ring> {
+        state_->refuse_forked();
+        refuse_lent();
+        lent_ = true;
+        return *object_in(ring_.out_buffer());
+    }
+
+    /// Appends the item that was filled in. \return false if the queue was full; then the loan is still out: try
+    /// again, or cancel(). Lock-free, as try_push. \throws error: corrupt, forked; misuse without a loan
+    bool publish() requires detail::in_place<ring> {
+        state_->refuse_forked();
+        if (!lent_) [[unlikely]]
+            misused("publish() without a loan; call loan() and fill the item first");
+        if (!ring_.publish()) return false;
+        lent_ = false;
+        wake(items_wait_);
+        return true;
+    }
+    /// The same, waiting for space. Blocking. \return false if there was none until the time was over.
+    template <class Rep, class Period>
+    bool publish(std::chrono::duration<Rep, Period> timeout) requires detail::in_place<ring> {
+        return policies::waiting::template wait<atomics>(
+            *space_wait_, [&] { return publish(); }, detail::end_of(timeout), ring_.observed());
+    }
+
+    /// Gives the loan up; nothing is appended. \throws error: misuse without a loan
+    void cancel() requires detail::in_place<ring> {
+        if (!lent_)
+            misused("cancel() without a loan; call loan() first, and one publish() or cancel() for each");
+        lent_ = false;
+    }
+
+    /// Removes the oldest item, and points at it where it lies: in a buffer that is this handle's until
+    /// release(). Lock-free, as try_pop; a kill behind it costs this item. \return nullptr if the queue was empty:
+    /// then there is nothing to release. \throws error: corrupt, forked; misuse if a taken item is out already
+    [[nodiscard]] T const* take() requires detail::in_place<ring> {
+        state_->refuse_forked();
+        refuse_taken();
+        if (!ring_.take()) return nullptr;
+        taken_ = true;
+        wake(space_wait_);
+        return object_in(const_cast<std::byte*>(ring_.in_buffer()));  // ours alone
+    }
+    /// The same, waiting for an item. Blocking. \return nullptr if there was none until the time was over.
+    template <class Rep, class Period>
+    [[nodiscard]] T const* take(std::chrono::duration<Rep, Period> timeout) requires detail::in_place<ring> {
+        T const* item = nullptr;
+        policies::waiting::template wait<atomics>(
+            *items_wait_, [&] { return (item = take()) != nullptr; }, detail::end_of(timeout),
+            ring_.observed());
+        return item;
+    }
+
+    /// Lets go of the item that take() pointed at. No shared access. \throws error: misuse without one
+    void release() requires detail::in_place<ring> {
+        if (!taken_)
+            misused("release() without a taken item; call take() first, and release() once for each");
+        taken_ = false;
+    }
+
     [[nodiscard]] std::uint64_t capacity() const noexcept { return capacity_; }
 
     /// Items in it, 0 to capacity: exact if nothing is popped meanwhile, else an estimate from above.
@@ -230,14 +322,6 @@ public:
     [[nodiscard]] std::uint32_t handle_slot() const noexcept { return slot_; }
 
 private:
-    using layout = typename policies::layout;
-    using atomics = typename policies::atomics;
-    using waiters = detail::waiters<atomics>;
-    using shape = detail::queue_shape<policies, sizeof(T)>;
-    using ring = typename shape::ring;
-    using structure = detail::structure<shape>;
-    using place = typename structure::place;
-
     Queue(Memory& memory, place const& at) : Queue(memory, at, structure::claim(memory, at)) {}
     Queue(Memory& memory, place const& at, detail::claimed claim)
         : state_(memory.attachment()),
@@ -255,6 +339,29 @@ private:
     void wake(typename waiters::word* at) {
         if constexpr (algorithm::can_sleep)
             waiters::template notify<ring::commits_by_rmw>(*at, ring_.observed());
+    }
+
+    [[noreturn]] static void misused(char const* what) {
+        throw error(errc::misuse, std::string("queue: ") + what);
+    }
+    /// What is lent is the buffer that the next push writes to.
+    void refuse_lent() const {
+        if constexpr (detail::in_place<ring>)
+            if (lent_) [[unlikely]]
+                misused("a loan is out; publish() or cancel() it before the next push or loan()");
+    }
+    /// What was taken lies in the buffer that the next pop gives away.
+    void refuse_taken() const {
+        if constexpr (detail::in_place<ring>)
+            if (taken_) [[unlikely]]
+                misused("a taken item is out; release() it before the next pop or take()");
+    }
+
+    /// The T in a buffer. Its bytes came from another process or from zeroed memory, where no program of ours
+    /// began its lifetime; std::memmove does that, for it creates objects implicitly where it writes, and T is
+    /// trivially copyable. Onto itself it moves nothing, and compilers leave it out.
+    static T* object_in(std::byte* buffer) noexcept {
+        return std::launder(static_cast<T*>(std::memmove(buffer, buffer, sizeof(T))));
     }
 
     /// Tries item by item until one attempt fails or throws; then wakes once for all that were committed.
@@ -284,6 +391,8 @@ private:
     std::shared_ptr<detail::attachment> state_;
     detail::handle_lock lock_;  // behind state_, before ring_: let go last
     std::uint32_t slot_;
+    bool lent_ = false;   ///< the out-buffer: loan() to publish() or cancel()
+    bool taken_ = false;  ///< the in-buffer: take() to release()
     std::uint64_t capacity_;
     typename waiters::word* items_wait_;
     typename waiters::word* space_wait_;
