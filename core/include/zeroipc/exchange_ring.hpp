@@ -18,6 +18,7 @@
 #include "atomics.hpp"
 #include "error.hpp"
 #include "policy.hpp"
+#include "repair.hpp"
 #include "table.hpp"
 
 namespace zeroipc {
@@ -51,6 +52,11 @@ struct exchange_geometry {
         return capacity + 2 * std::uint64_t{handle_slots};
     }
 };
+
+namespace detail {
+template <class Ring>
+class exchange_repair;
+}
 
 /// The ring on raw bytes. One object is one handle: it is used by one thread at a time.
 /// \tparam Policies with members layout, ordering, backoff, observer and atomics.
@@ -157,6 +163,15 @@ public:
                recover_role(base, g, s, slot, *record, record->in, home + 1, cells);
     }
 
+    /// Puts a ring in order to which nobody is attached, in any process: that is the caller's to see to. Every
+    /// slot is settled, parked ones as well, every buffer has its owner again, head and tail are exact; items
+    /// stay, in their order. May be killed at any step and run again. O(capacity + slots), and O(capacity +
+    /// slots) more for each slot that needs it.
+    /// \throws error(errc::corrupt), with nothing changed, if the cells say what no honest peer writes.
+    static repair_report repair(std::byte* base, exchange_geometry const& g) {
+        return detail::exchange_repair<exchange_ring>(base, g).run();
+    }
+
     /// Every buffer's owner, for tests and tools: how often each buffer is named by a cell or a settled slot.
     /// Only when no operation is in flight.
     template <class Visit>
@@ -173,6 +188,9 @@ public:
     }
 
 private:
+    template <class Ring>
+    friend class detail::exchange_repair;
+
     /// A handle slot: what the handle owns, and what it is about to do. Only its owner writes it, so the
     /// owner's own reads may be relaxed.
     struct slot_record {
@@ -465,3 +483,5 @@ struct exchange {
 
 }  // namespace algorithm
 }  // namespace zeroipc
+
+#include "detail/exchange_repair.hpp"  // behind the ring: it is made of the ring's parts
