@@ -57,7 +57,6 @@ struct copying_ring : exchange_ring<Policies, ItemBytes> {
     void publish() = delete;
 };
 struct copying : algorithm::exchange {
-    static constexpr std::uint32_t id = 78;
     template <class Policies, std::size_t ItemBytes>
     using ring = copying_ring<Policies, ItemBytes>;
 };
