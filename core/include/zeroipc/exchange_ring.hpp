@@ -165,8 +165,8 @@ public:
 
     /// Puts a ring in order to which nobody is attached, in any process: that is the caller's to see to. Every
     /// slot is settled, parked ones as well, every buffer has its owner again, head and tail are exact; items
-    /// stay, in their order. May be killed at any step and run again. O(capacity + slots), and O(capacity +
-    /// slots) more for each slot that needs it.
+    /// stay, in their order. May be killed at any step and run again. O(capacity + slots), and O(slots) more
+    /// for each dead handle whose buffers another dead one decides.
     /// \throws error(errc::corrupt), with nothing changed, if the cells say what no honest peer writes.
     static repair_report repair(std::byte* base, exchange_geometry const& g) {
         return detail::exchange_repair<exchange_ring>(base, g).run();

@@ -44,12 +44,10 @@ public:
     }
 
     repair_report run() {
-        // Most is decided as ever. What it leaves undecided can name each other's buffers, or was overwritten.
-        for (std::uint32_t slot = 0; slot < geometry_.handle_slots; ++slot)
-            Ring::recover(base_, geometry_, slot);
         auto rest = unsettled();
         while (settle_by_evidence(rest)) {
         }
+        // Honest processes leave nothing for this.
         settle_in_any_order(rest);
         ordering::template store<atomics, access::raises_index>(index(layout::head_offset), head_);  // (Q4)
         ordering::template store<atomics, access::raises_index>(index(layout::tail_offset), tail_);  // (Q4)
