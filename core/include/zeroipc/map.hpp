@@ -25,6 +25,7 @@
 #include "error.hpp"
 #include "hash.hpp"
 #include "memory.hpp"
+#include "repair.hpp"
 #include "shareable.hpp"
 #include "waiting.hpp"
 
@@ -124,6 +125,11 @@ struct map_shape {
     static void initialise(std::byte* base, geometry const& g) {
         if constexpr (requires { table::initialise(base, g); }) table::initialise(base, g);
     }
+
+    static repair_report repair(std::byte* base, geometry const& g) requires requires {
+        table::repair(base, g);
+    }
+    { return {table::repair(base, g)}; }
 
     template <class IsDead>
     static bool recover(std::byte* base, geometry const& g, std::uint32_t slot, IsDead const& is_dead) {
@@ -320,6 +326,14 @@ public:
         return iterator(*this);
     }
     [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+
+    /// Puts in order what kills left, exactly; ordinary recovery, which each newly opened handle does, may have to
+    /// leave some undecided. Only when nobody else is attached to the segment and this process has no handles in
+    /// it. O(capacity). May be killed, and run again. \throws error: busy if not alone; as opening does; corrupt
+    static repair_report repair(Memory& memory, std::string_view name) requires
+        detail::repairable<detail::map_shape<policies, sizeof(K), sizeof(V)>> {
+        return structure::repair(memory, name);
+    }
 
     [[nodiscard]] std::uint64_t capacity() const noexcept { return capacity_; }
 

@@ -84,6 +84,11 @@ struct stack_shape {
         if constexpr (requires { ring::initialise(base, g); }) ring::initialise(base, g);
     }
 
+    static repair_report repair(std::byte* base, geometry const& g) requires requires {
+        ring::repair(base, g);
+    }
+    { return ring::repair(base, g); }
+
     template <class IsDead>
     static bool recover(std::byte* base, geometry const& g, std::uint32_t slot, IsDead const& /*is_dead*/) {
         return ring::recover(base, g, slot);

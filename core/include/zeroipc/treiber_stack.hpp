@@ -20,6 +20,7 @@
 #include "atomics.hpp"
 #include "error.hpp"
 #include "policy.hpp"
+#include "repair.hpp"
 #include "table.hpp"
 
 namespace zeroipc {
@@ -213,15 +214,19 @@ public:
         return true;
     }
 
-    /// Gives a dead or idle slot's spare node back too. Only when nobody else is attached.
-    /// \return nodes that the slot had. May be killed at any step and run again.
-    static std::uint64_t empty_hands(std::byte* base, treiber_geometry const& g, std::uint32_t slot) {
-        if (!recover(base, g, slot)) corrupt("a handle slot names a node that does not exist");
-        treiber_stack self(base, g, slot);
-        if (self.spare_ == 0) return 0;
-        self.holds_ = std::exchange(self.spare_, 0);
-        self.give_back();
-        return 1;
+    /// Settles every handle slot and gives their spare nodes back to the free list. Only when nobody else is
+    /// attached. May be killed at any step and run again. O(handle slots squared).
+    static repair_report repair(std::byte* base, treiber_geometry const& g) {
+        repair_report report;
+        for (std::uint32_t slot = 0; slot < g.handle_slots; ++slot) {
+            if (!recover(base, g, slot)) corrupt("a handle slot names a node that does not exist");
+            treiber_stack self(base, g, slot);
+            if (self.spare_ == 0) continue;
+            self.holds_ = std::exchange(self.spare_, 0);
+            self.give_back();
+            ++report.reclaimed;
+        }
+        return report;
     }
 
     /// Every node's owner, for tests and tools: visit(node) for each node in the stack, in the free list and in

@@ -236,6 +236,9 @@ public:
     /// True in a child process that inherited this object by fork(): memory and locks are the parent's alone.
     [[nodiscard]] bool forked() const noexcept { return forked_; }
 
+    /// Where that stands: for operations that look each time.
+    [[nodiscard]] bool const* forked_at() const noexcept { return &forked_; }
+
     /// \throws error(errc::forked)
     void refuse_forked() const {
         if (forked_) [[unlikely]]

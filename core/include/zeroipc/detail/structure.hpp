@@ -4,6 +4,7 @@
 /// and repaired.
 
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -14,6 +15,7 @@
 
 #include "../error.hpp"
 #include "../memory.hpp"
+#include "../repair.hpp"
 #include "../table.hpp"
 #include "../waiting.hpp"
 #include "attachment.hpp"
@@ -85,6 +87,12 @@ struct found {
     std::string name;
     std::uint64_t offset;
     Geometry shape;
+};
+
+/// A kind of structure whose algorithm can be repaired.
+template <class Shape>
+concept repairable = requires(std::byte* base, typename Shape::geometry const& shape) {
+    { Shape::repair(base, shape) } -> std::same_as<repair_report>;
 };
 
 /// Making, finding and opening of one kind of structure. What its type knows of its bytes:
@@ -167,6 +175,19 @@ struct structure {
                             " of them parked after a kill; close handles, or make the " +
                             std::string(Shape::noun) + " with more handle_slots");
         }
+    }
+
+    /// \throws error(errc::busy) unless this process is alone with the segment, and has no handles in it.
+    static repair_report repair(Memory& memory, std::string_view name) {
+        auto const at = lookup(memory, name);
+        auto const alone = memory.attachment()->try_be_alone();
+        if (!alone)
+            throw error(errc::busy,
+                        quoted(name) + " cannot be repaired while others use segment '" + memory.name() +
+                            "', or this process has handles in it; close them, and end those processes "
+                            "(fuser /dev/shm" +
+                            memory.name() + " lists them)");
+        return Shape::repair(memory.base() + at.offset, at.shape);
     }
 
 private:
