@@ -70,7 +70,7 @@ struct ledger {
 template <class Q>
 void random_kills(std::uint64_t kills, std::uint64_t capacity, std::uint64_t crowd = 2) {
     constexpr std::uint32_t slots = 16;
-    watchdog const limit(60 + static_cast<unsigned>(kills / 5));
+    watchdog const limit(60 + static_cast<unsigned>(kills * crowd / 10));
     random_source random(kills + capacity);
     segment_name const name;
     auto memory = Memory::create(name, 1 << 20);
