@@ -125,8 +125,19 @@ public:
     void pushed(std::uint64_t number) {
         ideal_.push_back(number);
         if (ideal_.size() > shape_.capacity) wrong();
+        look();
     }
-    void popped() { ideal_.empty() ? wrong() : ideal_.pop_back(); }
+    void popped() {
+        ideal_.empty() ? wrong() : ideal_.pop_back();
+        look();
+    }
+    /// From here on, whether it was full, or empty, at one moment: who says so must be right.
+    void watch() {
+        was_full = was_empty = false;
+        look();
+    }
+    bool was_full = false;
+    bool was_empty = false;
     void wrong() { right_ = false; }
 
     void push() {
@@ -134,6 +145,7 @@ public:
         bool const room = ideal_.size() < shape_.capacity;
         if (survivor_->try_push(&one) != room) wrong();
         if (room) ideal_.push_back(one.number);
+        look();
     }
     void pop() {
         item one{};
@@ -141,6 +153,7 @@ public:
         bool const got = survivor_->try_pop(&one);
         if (got == ideal_.empty() || (got && (one.number != ideal_.back() || !one.whole()))) wrong();
         if (!ideal_.empty()) ideal_.pop_back();
+        look();
     }
     void peek() {
         item one{};
@@ -183,6 +196,10 @@ private:
     struct block {
         alignas(64) std::byte bytes[64];
     };
+    void look() {
+        was_full = was_full || ideal_.size() == shape_.capacity;
+        was_empty = was_empty || ideal_.empty();
+    }
 
     treiber_geometry shape_;
     std::vector<block> memory_;
@@ -210,6 +227,7 @@ public:
         bool const alone = planned.interrupted_at == 0;
         planned.on_commit = &on_commit;
         bool answer = false;
+        world_.watch();
         bool const lived = survives(planned, [&] {
             answer = what == op::push  ? ring_.try_push(&one)
                      : what == op::pop ? ring_.try_pop(&got)
@@ -220,6 +238,7 @@ public:
         if (planned.commits > 1 || (what == op::peek && committed)) world_.wrong();
         if (!lived) return false;
         if (what != op::peek && answer != committed) world_.wrong();
+        if (!answer && !(what == op::push ? world_.was_full : world_.was_empty)) world_.wrong();
         if (what == op::pop && answer && (got.number != due || !got.whole())) world_.wrong();
         if (what == op::peek && answer && !got.whole()) world_.wrong();
         if (what == op::peek && alone &&
