@@ -144,7 +144,8 @@ public:
             fill(bucket, mine, k, desired);
             // What is valid has not changed since the key was looked for: so the key is still where it was, and
             // nowhere else. Other slots may be reserved and dropped meanwhile.
-            for (auto const looked_at = seen.now; looked_at.same_content(seen.now);) {
+            for (auto const looked_at = seen.now; looked_at.same_content(seen.now) && round < patience;
+                 ++round) {
                 auto after = seen.now.validate(mine);
                 if (seen.slot != none) after = after.vacate(header::slot_mask(seen.slot));
                 if (change(bucket, seen.now, after)) {
@@ -204,7 +205,7 @@ public:
     template <class IsDead>
     static bool recover(std::byte* at, bucket_geometry const& g, std::uint32_t slot, IsDead const& is_dead) {
         bucket_map self(at, g, slot);
-        return self.recover_reservation(slot, is_dead) && self.recover_block();
+        return self.recover_block() && self.recover_reservation(slot, is_dead);
     }
 
     /// Makes good what recovery had to leave undecided. Only when nobody else is attached. May be killed at any
@@ -339,7 +340,12 @@ private:
         if (mine != none) {
             header now{ordering::template load<atomics, access::reads_header>(header_of(bucket))};  // (M1)
             for (std::uint64_t round = 0;; ++round) {
-                if (change(bucket, now, now.vacate(header::slot_mask(mine)))) break;
+                auto const after = now.vacate(header::slot_mask(mine));
+                if (change(bucket, now, after)) {
+                    release(slot_->reserved);
+                    shrink(bucket, mine, after);  // who emptied the block saw this slot in use
+                    return result;
+                }
                 if (round == patience) no_progress();
             }
         }
@@ -354,9 +360,12 @@ private:
         auto const bucket = (intent - 1) / 16;
         auto const mine = static_cast<unsigned>((intent - 1) % 16);
         if (bucket >= shape_.bucket_count || mine >= header::slots) return false;
-        for (int round = 0; round < 100; ++round) {
+        // A living handle that names the slot goes on soon, or is stopped: then this waits no longer. A lost race
+        // shows that others go on: on a busy bucket it takes many.
+        for (unsigned round = 0, lost = 0; round < 100 && lost < 100000;) {
             header now{ordering::template load<atomics, access::examines>(header_of(bucket))};  // (M8)
             if ((now.reserved() & header::slot_mask(mine)) == 0) {
+                shrink(bucket, mine, now);
                 release(slot_->reserved);
                 return true;
             }
@@ -370,7 +379,10 @@ private:
                 if (ordering::template load<atomics, access::examines>(record.reserved) == intent)  // (M8)
                     alive = alive || !is_dead(other);
             }
-            if (!alive) change(bucket, now, now.vacate(header::slot_mask(mine)));
+            if (alive)
+                ++round;
+            else if (!change(bucket, now, now.vacate(header::slot_mask(mine))))
+                ++lost;
         }
         return false;
     }

@@ -247,11 +247,11 @@ protected:
         m.what = step::out;
         intend(slot_->block, pack(m));
         header now = after;
-        do {
-            if ((now.free() & header::block_mask(k)) != header::block_mask(k))
-                return give_block(m.block, in_bucket);
-        } while (!change(bucket, now, now.close(header::block_mask(k))));
-        take_out(m);
+        for (std::uint64_t round = 0; round < patience; ++round) {
+            if ((now.free() & header::block_mask(k)) != header::block_mask(k)) break;
+            if (change(bucket, now, now.close(header::block_mask(k)))) return take_out(m);
+        }
+        give_block(m.block, in_bucket);
     }
 
     /// Takes out a block whose slots we closed. The link says meanwhile who is at it, so that nobody else links or
@@ -291,6 +291,8 @@ protected:
             take_out(m);
         else
             give_block(m.block, linked ? in_bucket : in_pool);
+        // What the dead one put in and never used, or meant to take out, stays with nobody.
+        shrink(m.bucket, header::inline_slots + header::block_slots * m.k, now);
         return true;
     }
 

@@ -52,6 +52,9 @@ inline void check_descriptor(format::descriptor const& found, format::descriptor
     if (found.item_size != expected.item_size)
         throw error(errc::wrong_item_size, differ("items of size", found.item_size, expected.item_size) +
                                                "; open it with the type it was made for");
+    if (expected.kind == static_cast<std::uint32_t>(format::kind::map) && found.key_size != expected.key_size)
+        throw error(errc::wrong_item_size, differ("keys of size", found.key_size, expected.key_size) +
+                                               "; open it with the type it was made for");
     if (found.item_stride != expected.item_stride || found.cell_stride != expected.cell_stride ||
         found.key_size != expected.key_size)
         throw error(errc::corrupt,
