@@ -66,6 +66,7 @@ class bucket_map : detail::bucket_blocks<Policies, KeyBytes, ValueBytes> {
     using base::shrink;
     using base::slot_;
     using base::slot_at;
+    using base::trim;
 
 public:
     using key = key_image<KeyBytes>;
@@ -121,7 +122,7 @@ public:
         alignas(8) std::byte old[NeedsOld ? ValueBytes : 1];
         alignas(8) std::byte desired[ValueBytes];
         auto const bucket = bucket_for(k);
-        unsigned mine = none;
+        holding mine;
         backoff wait;
         for (std::uint64_t round = 0; round < patience; ++round) {
             auto seen = locate(bucket, k, NeedsOld ? old : nullptr);
@@ -130,27 +131,31 @@ public:
                 if (seen.slot == none && !confirmed_absent(bucket, seen)) continue;
                 return leave(bucket, mine, result);
             }
-            if (mine == none) {
-                switch (reserve(bucket, seen.now, mine)) {
+            if (mine.slot == none) {
+                switch (reserve(bucket, seen.now, mine.slot)) {
                     case attempt::done:
                         break;
+                    case attempt::grown:
+                        mine.grown = true;
+                        [[fallthrough]];
                     case attempt::lost:
                         wait();
                         continue;
                     case attempt::impossible:
-                        return leave(bucket, none, outcome::full);
+                        return leave(bucket, mine, outcome::full);
                 }
             }
-            fill(bucket, mine, k, desired);
+            fill(bucket, mine.slot, k, desired);
             // What is valid has not changed since the key was looked for: so the key is still where it was, and
             // nowhere else. Other slots may be reserved and dropped meanwhile.
             for (auto const looked_at = seen.now; looked_at.same_content(seen.now) && round < patience;
                  ++round) {
-                auto after = seen.now.validate(mine);
+                auto after = seen.now.validate(mine.slot);
                 if (seen.slot != none) after = after.vacate(header::slot_mask(seen.slot));
                 if (change(bucket, seen.now, after)) {
                     release(slot_->reserved);
                     if (seen.slot != none) shrink(bucket, seen.slot, after);
+                    if (mine.grown) trim(bucket);
                     return result;
                 }
                 wait();
@@ -234,6 +239,11 @@ public:
 
 private:
     static constexpr unsigned none = header::slots;
+    /// What a writer has got by now: a slot that is reserved, or none; and whether it got the bucket a block.
+    struct holding {
+        unsigned slot = none;
+        bool grown = false;
+    };
     /// A bucket as it was looked at, and the slot of the key in it, or none.
     struct sight {
         header now;
@@ -326,7 +336,7 @@ private:
     /// Asks the caller. If he throws, what was reserved is given back.
     template <class Decide>
     outcome decided(Decide& decide, std::byte const* old, std::byte* desired, std::uint64_t bucket,
-                    unsigned mine) {
+                    holding const& mine) {
         try {
             return decide(old, desired);
         } catch (...) {
@@ -336,20 +346,17 @@ private:
     }
 
     /// Ends an operation that changed nothing.
-    outcome leave(std::uint64_t bucket, unsigned mine, outcome result) {
-        if (mine != none) {
+    outcome leave(std::uint64_t bucket, holding const& mine, outcome result) {
+        if (mine.slot != none) {
             header now{ordering::template load<atomics, access::reads_header>(header_of(bucket))};  // (M1)
             for (std::uint64_t round = 0;; ++round) {
-                auto const after = now.vacate(header::slot_mask(mine));
-                if (change(bucket, now, after)) {
-                    release(slot_->reserved);
-                    shrink(bucket, mine, after);  // who emptied the block saw this slot in use
-                    return result;
-                }
+                if (change(bucket, now, now.vacate(header::slot_mask(mine.slot)))) break;
                 if (round == patience) no_progress();
             }
         }
         if (slot_->reserved.load(std::memory_order_relaxed) != 0) release(slot_->reserved);
+        // Who emptied the block may have seen this slot in use.
+        if (mine.grown || (mine.slot != none && mine.slot >= header::inline_slots)) trim(bucket);
         return result;
     }
 

@@ -127,7 +127,7 @@ protected:
                 static_cast<step>((value >> 1) & 3)};
     }
 
-    enum class attempt { done, lost, impossible };
+    enum class attempt { done, lost, grown, impossible };
 
     template <class U>
     [[nodiscard]] U* at(std::uint64_t offset) const noexcept {
@@ -187,7 +187,7 @@ protected:
         ordering::template store<atomics, access::settles_slot>(record, std::uint64_t{0});  // (M9)
     }
 
-    /// Gives the bucket one block more. \return lost: look again, there may be room now; or impossible.
+    /// Gives the bucket one block more. \return grown or lost: look again, there may be room now; or impossible.
     attempt grow(std::uint64_t bucket, header now) {
         for (unsigned k = 0; k < header::blocks; ++k) {
             if ((now.free() & header::block_mask(k)) != header::block_mask(k)) continue;
@@ -200,7 +200,7 @@ protected:
             bool const linked = ordering::template exchange_if<atomics, access::changes_link>(  // (M5)
                 link_of(bucket, k), empty, static_cast<std::uint32_t>(m.block + 1));
             give_block(m.block, linked ? in_bucket : in_pool);
-            return attempt::lost;
+            return attempt::grown;
         }
         return attempt::impossible;
     }
@@ -252,6 +252,14 @@ protected:
             if (change(bucket, now, now.close(header::block_mask(k)))) return take_out(m);
         }
         give_block(m.block, in_bucket);
+    }
+
+    /// For who got the bucket a block and found it needless in the end: while he owned it, nobody else could take
+    /// it out.
+    void trim(std::uint64_t bucket) {
+        for (unsigned k = 0; k < header::blocks; ++k)
+            shrink(bucket, header::inline_slots + header::block_slots * k,
+                   {ordering::template load<atomics, access::reads_header>(header_of(bucket))});  // (M1)
     }
 
     /// Takes out a block whose slots we closed. The link says meanwhile who is at it, so that nobody else links or
