@@ -20,6 +20,8 @@
 #include <utility>
 #include <vector>
 
+#include <algorithm>
+#include "zeroipc_map_testing.hpp"
 #include "zeroipc_testing.hpp"
 
 namespace {
@@ -314,7 +316,7 @@ std::string without_indices(std::string image, json const& stage) {
 /// The numbered accesses that a page's tables list, each with its partners: rows `| (X1) | ... | partners |`.
 std::map<std::string, std::set<std::string>> edges_of(std::string const& page) {
     std::map<std::string, std::set<std::string>> all;
-    std::regex const label(R"(\(([A-Z]\d)\))");
+    std::regex const label(R"(\(([A-Z]\d+)\))");
     std::istringstream lines(text_of(page));
     for (std::string line; std::getline(lines, line);) {
         if (line.rfind("| (", 0) != 0) continue;
@@ -331,6 +333,95 @@ std::map<std::string, std::set<std::string>> edges_of(std::string const& page) {
     }
     return all;
 }
+
+}  // namespace
+
+// --- the map
+// ---------------------------------------------------------------------------------------------------------
+
+namespace {
+
+using zeroipc::Map;
+
+json const& golden_map() {
+    static json const one = json::parse(text_of("golden/map-compact-2x8.json"));
+    return one;
+}
+
+/// Where a map has its parts, from the numbers of layout.json alone.
+struct map_parts {
+    std::uint64_t stride, cell, bucket_count, block_count;
+    std::uint64_t slots, owners, buckets, blocks, total;
+};
+
+map_parts expected_map(std::string const& layout, std::uint64_t capacity, std::uint64_t slots,
+                       std::uint64_t key_size, std::uint64_t value_size) {
+    auto const n = [](char const* key) { return number(std::string("/map/buckets/") + key); };
+    auto const line = number("/map/layouts/" + layout + "/line");
+    map_parts p{};
+    p.stride = align_up(key_size, n("word_bytes")) + align_up(value_size, n("word_bytes"));
+    p.cell = align_up(n("bucket/slots/offset") + n("inline_slots") * p.stride, line);
+    p.bucket_count = capacity * n("buckets_per_capacity/times") / n("buckets_per_capacity/divided_by") +
+                     n("buckets_per_capacity/plus");
+    p.block_count =
+        std::min(capacity, capacity / n("blocks_per_capacity/divided_by") + n("blocks_per_capacity/plus")) +
+        slots;
+    p.slots = number("/map/layouts/" + layout + "/body");
+    p.owners = p.slots + line * slots;
+    p.buckets = align_up(p.owners + n("owner_bytes") * p.block_count, line);
+    p.blocks = p.buckets + p.cell * p.bucket_count;
+    p.total = p.blocks + n("block_slots") * p.stride * p.block_count;
+    return p;
+}
+
+template <class M>
+void check_map_parts(std::string const& layout) {
+    using table = testing::table_of<M>;
+    constexpr auto key_size = sizeof(typename M::key_type);
+    constexpr auto value_size = sizeof(typename M::mapped_type);
+    for (std::uint64_t const capacity : {1U, 2U, 3U, 76U, 77U, 1000U, 4096U})
+        for (std::uint32_t const slots : {1U, 2U, 64U, 1000U}) {
+            INFO(layout << ", capacity " << capacity << ", " << slots << " slots, " << key_size << " and "
+                        << value_size << " bytes");
+            auto const is = table::geometry(capacity, slots);
+            auto const expected = expected_map(layout, capacity, slots, key_size, value_size);
+            CHECK(table::item_stride == expected.stride);
+            CHECK(table::cell_stride == expected.cell);
+            CHECK(is.bucket_count == expected.bucket_count);
+            CHECK(is.block_count == expected.block_count);
+            CHECK(is.slots == expected.slots);
+            CHECK(is.owners == expected.owners);
+            CHECK(is.buckets == expected.buckets);
+            CHECK(is.blocks == expected.blocks);
+            CHECK(is.total == expected.total);
+            CHECK(M::bytes_for(capacity, {.handle_slots = slots}) == expected.total);
+        }
+}
+
+template <class Layout>
+void check_map_layout() {
+    std::string const name(Layout::name);
+    std::string const at = "/map/layouts/" + name + "/";
+    CHECK(number(at + "number") == Layout::id);
+    CHECK(number(at + "keys_wait") == Layout::items_wait_offset);
+    CHECK(number(at + "body") == Layout::body_offset);
+    CHECK(number(at + "line") == Layout::line);
+    check_map_parts<Map<std::uint64_t, std::uint64_t, Layout>>(name);
+    check_map_parts<Map<item<3>, item<1>, Layout>>(name);
+    check_map_parts<Map<item<12>, item<100>, Layout>>(name);
+}
+
+/// Takes the bytes around each commit of a map, which is the last change of a header in an insertion.
+struct map_snapshots : zeroipc::ordering::acq_rel {
+    template <class Atomics, auto Access, class Word, class V>
+    static bool exchange_if(Word& word, V& expected, V desired) {
+        bool const change = Access == zeroipc::bucket_access::commits;
+        if (change) commits.before = commits.take();
+        bool const done = acq_rel::exchange_if<Atomics, Access>(word, expected, desired);
+        if (change) commits.after = commits.take();
+        return done;
+    }
+};
 
 }  // namespace
 
@@ -678,7 +769,7 @@ TEST_CASE("an array has the bytes of the golden images", "[fast]") {
 }
 
 TEST_CASE("every ordering edge of the pages is named at both ends", "[fast]") {
-    auto const page = GENERATE(as<std::string>{}, "segment.md", "array.md", "queue.md", "stack.md");
+    auto const page = GENERATE(as<std::string>{}, "segment.md", "array.md", "queue.md", "stack.md", "map.md");
     auto const edges = edges_of(page);
     REQUIRE_FALSE(edges.empty());
     for (auto const& [own, partners] : edges) {
@@ -692,7 +783,8 @@ TEST_CASE("every ordering edge of the pages is named at both ends", "[fast]") {
         {"segment.md", "T1 T2 T3 T4 "},
         {"array.md", "A1 A2 A3 A4 "},
         {"queue.md", "Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 S1 S2 S3 W1 W2 W3 W4 "},
-        {"stack.md", "L1 L2 L3 L4 L5 L6 L7 L8 "}};
+        {"stack.md", "L1 L2 L3 L4 L5 L6 L7 L8 "},
+        {"map.md", "M1 M10 M11 M2 M3 M4 M5 M6 M7 M8 M9 "}};
     std::string names;
     for (auto const& [own, partners] : edges) names += own + " ";
     CHECK(names == expected.at(page));
