@@ -448,6 +448,37 @@ TEST_CASE(
     t.close("overtaken, larger");
 }
 
+/// The top's node is popped and about to be pushed as the last one that there is room for: its depth already says full.
+TEST_CASE("a depth that is read too late makes no stack full", "[fast]") {
+    std::uint64_t deaths = 0;
+    bool paused = true;
+    for (std::uint64_t s = 1; paused; ++s) {
+        bool lived = false;
+        for (std::uint64_t k = 1; !lived; ++k) {
+            world w(3, fill::half);
+            victim other(w, 1);
+            victim pusher(w, 2);
+            paused = false;
+            std::function<void()> const meanwhile = [&] {
+                paused = true;
+                other.act(op::pop, w.plan(0));
+                w.push();
+                lived = other.act(op::push, w.plan(k));
+                deaths += !lived;
+            };
+            auto planned = w.plan(0);
+            planned.interrupted_at = s;
+            planned.interruption = &meanwhile;
+            pusher.act(op::push, planned);
+            INFO("pushed before step " << s << ", died before step " << k);
+            REQUIRE(w.right());
+            if (!paused) break;
+            REQUIRE(k < 100);
+        }
+    }
+    CHECK(deaths > 50);
+}
+
 /// When the slots of two dead handles are taken over: afterwards, in either order; the second inside the recovery of
 /// the first; or the first one's while the second victim is in the middle of its operation, and the new owner sets
 /// to work at once.
