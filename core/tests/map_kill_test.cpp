@@ -593,8 +593,11 @@ void real_deaths(deed const& d, unsigned keys, bool kill_recovery, tally& t) {
         REQUIRE(read_contents(base, g, now));
         bool const done = now == d.after(ideal);
         REQUIRE((done || (end != 0 && now == ideal)));
-        REQUIRE(survivor.insert_or_assign(1, 8) != outcome::full);
-        now[1] = 8;
+        // With nine keys and more the bucket's last block may be on its way out, and who was at it is dead: then there
+        // is no room for a tenth, until the next handle is opened. Nobody waits for that.
+        auto const answer = survivor.insert_or_assign(1, 8);
+        REQUIRE((answer != outcome::full || (end != 0 && keys >= 9)));
+        if (answer != outcome::full) now[1] = 8;
         if (end == -SIGKILL && kill_recovery) {
             int again = -SIGKILL;
             for (std::uint64_t m = 1; again == -SIGKILL; ++m) {
