@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "zeroipc_map_testing.hpp"
 #include "zeroipc_testing.hpp"
 
 namespace {
@@ -35,16 +36,18 @@ using padded = Queue<odd_item, layout::padded, ordering::seq_cst, backoff::none>
 using stack = Stack<std::uint64_t>;
 using padded_stack = Stack<odd_item, layout::padded, ordering::seq_cst, backoff::none>;
 
+using table = Map<std::uint64_t, odd_item>;
+
 constexpr std::uint64_t segment_bytes = 4 * 4096;
 constexpr std::uint64_t capacity = 4;
 constexpr std::uint32_t slots = 4;
 
-/// A good segment with two queues and two stacks, all used for some time, not empty, one of each kind with the remains of
-/// a killed handle.
+/// A good segment with two queues, two stacks and a map, all used for some time, not empty, one of each kind with the
+/// remains of a killed handle.
 class specimen {
 public:
     specimen() {
-        auto memory = Memory::create(name_, segment_bytes, {.max_entries = 7});
+        auto memory = Memory::create(name_, segment_bytes, {.max_entries = 8});
         compact one(memory, "one", capacity, {slots});
         padded two(memory, "two", capacity, {slots});
         stack three(memory, "three", capacity, {slots});
@@ -62,6 +65,7 @@ public:
                 static_cast<void>(four.try_pop());
             }
         }
+        map_ = make_map(memory);
         memory.add("bytes", 200, [](std::byte* at) { std::memset(at, 7, 200); });
         one_ = memory.find("one")->offset;
         two_ = memory.find("two")->offset;
@@ -84,7 +88,7 @@ public:
         auto const add = [&](std::uint64_t from, std::uint64_t to) {
             for (auto at = from; at < to; at += 4) all.push_back(at);
         };
-        add(0, 16 + 6 * 40);  // header, five entries and the place of a draft
+        add(0, 16 + 7 * 40);  // header, six entries and the place of a draft
         auto const shape = ring_of<compact>::geometry(capacity, slots);
         add(one_, one_ + shape.buffers);  // header, descriptor, futex words, slots, cells
         auto const other = ring_of<padded>::geometry(capacity, slots);
@@ -102,6 +106,7 @@ public:
             add(four_ + fourth.slots + 128 * s, four_ + fourth.slots + 128 * s + 16);
         for (std::uint64_t n = 0; n < fourth.node_count(); ++n)
             add(four_ + fourth.nodes + 24 * n, four_ + fourth.nodes + 24 * n + 8);
+        add_map(add);
         return all;
     }
 
@@ -109,6 +114,37 @@ public:
     [[nodiscard]] std::string const& good() const { return good_; }
 
 private:
+    /// A map of two buckets, one with a block; slot 1 with a reservation and slot 2 with a block taken out half way,
+    /// as kills leave them.
+    static std::uint64_t make_map(Memory& memory) {
+        table map(memory, "map", 2, {slots, 5});
+        for (std::uint64_t const key : {1U, 2U, 3U, 5U, 6U}) map.insert(key, {});
+        auto const at = memory.find("map")->offset;
+        auto const g = table_of<table>::geometry(2, slots);
+        auto const put = [&](std::uint64_t where, auto value) {
+            std::memcpy(memory.base() + at + where, &value, sizeof value);
+        };
+        auto const second =
+            g.buckets + table_of<table>::cell_stride;  // its slots 1 reserved, 9 to 14 closing
+        put(second, std::uint64_t{1 | 0x3f << 9 | 3 << 15});
+        put(second + 12, std::uint32_t{0x80000000U + 4});
+        put(g.owners + 4 * 2, std::uint32_t{4});
+        put(g.slots + 64, std::uint64_t{1 + 16 + 1});
+        put(g.slots + 2 * 64 + 8, std::uint64_t{1 | 2 << 1 | 1 << 3 | 2 << 4 | std::uint64_t{1} << 34});
+        return at;
+    }
+    template <class Add>
+    void add_map(Add const& add) const {
+        auto const g = table_of<table>::geometry(2, slots);
+        add(map_, map_ + 96);
+        for (std::uint64_t s = 0; s < slots; ++s) add(map_ + g.slots + 64 * s, map_ + g.slots + 64 * s + 16);
+        add(map_ + g.owners, map_ + g.owners + 4 * g.block_count);
+        for (std::uint64_t b = 0; b < 2; ++b)
+            add(map_ + g.buckets + table_of<table>::cell_stride * b,
+                map_ + g.buckets + table_of<table>::cell_stride * b + 24);
+    }
+
+    std::uint64_t map_ = 0;
     segment_name name_;
     std::string good_;
     std::uint64_t one_ = 0;
@@ -141,6 +177,28 @@ void work(Q& q) {
     tolerate([&] { q.pop(got, 0us); });
 }
 
+void work(table& m) {
+    odd_item value{};
+    auto const same = [](odd_item const& v) { return v; };
+    for (std::uint64_t key = 0; key < 12; ++key) tolerate([&] { m.insert(key, value); });
+    for (std::uint64_t key = 0; key < 12; ++key) {
+        tolerate([&] { m.find(key, value); });
+        tolerate([&] { m.insert_or_assign(key, value); });
+        tolerate([&] { m.compare_exchange(key, value, value); });
+        tolerate([&] { m.update(key, same); });
+    }
+    tolerate([&] {
+        if (m.was_size() > 30) ::_exit(61);
+    });
+    tolerate([&] {
+        std::uint64_t seen = 0;
+        m.for_each([&](std::uint64_t, odd_item const&) { ++seen; });
+        if (seen > 30) ::_exit(62);
+    });
+    for (std::uint64_t key = 0; key < 12; ++key) tolerate([&] { m.erase(key); });
+    tolerate([&] { static_cast<void>(m.find(3, 0us)); });
+}
+
 /// Everything that can be asked of a segment.
 void use(std::string const& name) {
     tolerate([&] {
@@ -170,6 +228,11 @@ void use(std::string const& name) {
             padded_stack other(memory, "four");
             work(s);
             work(other);
+        });
+        tolerate([&] {
+            std::vector<table> handles;
+            for (std::uint32_t i = 0; i < slots; ++i) tolerate([&] { handles.emplace_back(memory, "map"); });
+            for (auto& m : handles) work(m);
         });
         tolerate([&] { memory.add("more", 100, [](std::byte* at) { std::memset(at, 1, 100); }); });
         tolerate([&] {
@@ -277,6 +340,7 @@ TEST_CASE("every field takes every bad value, while the segment is in use", "[fa
                            padded two(memory, "two");
                            stack three(memory, "three");
                            padded_stack four(memory, "four");
+                           table map(memory, "map");
                            one.push(1);
                            two.push({});
                            three.push(1);
@@ -286,6 +350,7 @@ TEST_CASE("every field takes every bad value, while the segment is in use", "[fa
                            work(two);
                            work(three);
                            work(four);
+                           work(map);
                            tolerate([&] { static_cast<void>(memory.entries()); });
                            tolerate([&] { work(*std::make_unique<compact>(memory, "one")); });
                            tolerate([&] { work(*std::make_unique<stack>(memory, "three")); });
@@ -352,12 +417,14 @@ void random_mutations(std::uint64_t count) {
                            std::optional<padded> two;
                            std::optional<stack> three;
                            std::optional<padded_stack> four;
+                           std::optional<table> map;
                            if (n % 2 == 0) {
                                memory.emplace(Memory::open(s.name()));
                                one.emplace(*memory, "one");
                                two.emplace(*memory, "two");
                                three.emplace(*memory, "three");
                                four.emplace(*memory, "four");
+                               map.emplace(*memory, "map");
                            }
                            spoil(s, fields, random, [&](std::uint64_t at, std::string_view bytes) {
                                object.write_bytes(at, bytes);
@@ -366,12 +433,17 @@ void random_mutations(std::uint64_t count) {
                            if (two) work(*two);
                            if (three) work(*three);
                            if (four) work(*four);
+                           if (map) work(*map);
                            use(s.name());
                        }),
                {});
 }
 
 TEST_CASE("2,000 random mutations", "[fast]") { random_mutations(rounds(2000)); }
+TEST_CASE("100,000 random mutations", "[slow]") {
+    watchdog const limit(3000);
+    random_mutations(100000);
+}
 TEST_CASE("20,000 random mutations", "[medium]") { random_mutations(rounds(20000)); }
 
 struct contest {

@@ -203,6 +203,15 @@ public:
                     d = i % 10 < 5 ? deed{op::insert, key(other, 14 + i % 10), v}
                                    : deed{op::erase, key(other, 14 + 9 - i % 10), 0};
                     break;
+                case 3: {  // the victim's block goes, and comes into another bucket
+                    auto const o = key(other, 17);
+                    std::array const list{
+                        deed{op::insert, key(0, n + 1), v}, deed{op::erase, key(0, n + 1), 0},
+                        deed{op::insert, key(other, 14), v}, deed{op::insert, key(other, 15), v},
+                        deed{op::insert, key(other, 16), v}};
+                    d = i < list.size() ? list[i] : deed{i % 2 == 1 ? op::insert : op::erase, o, v};
+                    break;
+                }
                 default: {  // the victim's keys
                     auto const k = i / 4 % 2 == 0 ? new_key() : last_key();
                     std::array const list{deed{op::insert, k, v}, deed{op::assign, k, v},
@@ -397,10 +406,12 @@ TEST_CASE("an operation on a map dies before each of its shared steps, more", "[
     CHECK(t.deaths > 10000);
 }
 
+std::vector<filling> const all_fillings(fillings.begin(), fillings.end());
+
 /// The survivor runs inside the victim's operation, so that it loses races and dies on those paths too.
-void overtaken(std::uint64_t capacity, std::vector<unsigned> const& scripts,
-               std::vector<unsigned> const& inside, tally& t) {
-    for (auto const& f : fillings)
+void overtaken(std::uint64_t capacity, std::vector<filling> const& states,
+               std::vector<unsigned> const& scripts, std::vector<unsigned> const& inside, tally& t) {
+    for (auto const& f : states)
         for (std::size_t which = 0; which < 8; ++which)
             for (auto const script : scripts)
                 for (auto const j : inside) {
@@ -434,7 +445,8 @@ void overtaken(std::uint64_t capacity, std::vector<unsigned> const& scripts,
 TEST_CASE("an operation on a map is overtaken, and dies before each of its shared steps", "[fast]") {
     watchdog const limit(120);
     tally t;
-    overtaken(1, {2}, {2}, t);
+    overtaken(1, all_fillings, {2}, {2}, t);
+    overtaken(2, {{4, false}}, {3}, {12}, t);
     t.print("overtaken");
     CHECK(t.deaths > 1000);
 }
@@ -442,8 +454,9 @@ TEST_CASE("an operation on a map is overtaken, and dies before each of its share
 TEST_CASE("an operation on a map is overtaken, and dies before each of its shared steps, more", "[medium]") {
     watchdog const limit(900);
     tally t;
-    overtaken(1, {0, 1, 2}, {1, 5}, t);
-    overtaken(2, {0, 1, 2}, {3, 10}, t);
+    overtaken(1, all_fillings, {0, 1, 2}, {1, 5}, t);
+    overtaken(2, all_fillings, {0, 1, 2}, {3, 10}, t);
+    overtaken(2, all_fillings, {3}, {12}, t);
     t.print("overtaken, more");
     CHECK(t.deaths > 10000);
 }
