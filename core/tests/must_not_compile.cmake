@@ -70,11 +70,23 @@ void f(Memory& m) { Array<large> a(m, "a"); a.store(0, large{}); }
 zeroipc_probe(array_float_count "counting_element" [[
 void f(Memory& m) { Array<float> a(m, "a"); a.fetch_add(0, 1.0F); }
 ]])
+zeroipc_probe(foreign_algorithm "zeroipc: this algorithm belongs to another kind of structure" [[
+void f(Memory& m) { Stack<int, algorithm::exchange> s(m, "s", 4); }
+]])
+zeroipc_probe(key_with_padding "map_key" [[
+struct padded { char a; int b; };
+void f(Memory& m) { Map<padded, int> x(m, "x", 4); }
+]])
+zeroipc_probe(key_of_floating_point "map_key" [[
+void f(Memory& m) { Map<double, int> x(m, "x", 4); }
+]])
 zeroipc_probe(twins "" [[
 struct hasty : backoff::none {};
 struct odd { using policy_kind = policy::backoff_kind; static constexpr std::string_view name = "odd"; void operator()() {} };
 struct text { char bytes[8]; };
 void f(Memory& m) {
+    Stack<int, algorithm::treiber> s(m, "s", 4);
+    Map<text, int, algorithm::buckets> x(m, "x", 4);
     Queue<int, hasty> a(m, "a");
     Queue<int, odd> b(m, "b");
     Queue<int, layout::padded, backoff::none> c(m, "c");

@@ -394,7 +394,7 @@ private:
         return false;
     }
 
-    /// Nobody is attached: no slot is rightly reserved or closing, and the links say whose each block is.
+    /// Nobody is attached, and every handle slot is settled: no slot is rightly reserved or closing.
     std::uint64_t sweep() {
         std::uint64_t found = 0;
         for (std::uint64_t bucket = 0; bucket < shape_.bucket_count; ++bucket) {
