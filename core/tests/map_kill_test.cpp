@@ -387,6 +387,43 @@ void every_step(std::uint64_t capacity, std::vector<unsigned> const& scripts,
                     }
 }
 
+/// The same, and then nobody is left: a repair that is killed before step m, and a whole one.
+TEST_CASE("a map is repaired, and its repair is killed before each of its steps", "[fast]") {
+    watchdog const limit(120);
+    tally t;
+    for (auto const& f : fillings)
+        for (std::size_t which = 0; which < 8; ++which)
+            for (std::uint64_t k = 1, hit = 1; hit != 0; ++k) {
+                bool killed = true;
+                for (std::uint64_t m = 0; killed; m += 3) {
+                    world w(1, f);
+                    victim v(w, 1);
+                    auto const d = deeds(w)[which];
+                    if (v.act(d, w.plan(k))) {
+                        hit = 0;
+                        break;
+                    }
+                    w.work(3, 2);
+                    if (m > 0) {
+                        auto planned = w.plan(m);
+                        killed = !survives(planned, [&] { table::repair(w.base(), w.shape()); });
+                        t.recoveries_killed += killed;
+                    }
+                    table::repair(w.base(), w.shape());
+                    auto const census = census_of<table>(w.base(), w.shape());
+                    if (!census.right() || census.empty != 0) w.wrong("something is left");
+                    if (w.contents() != w.ideal()) w.wrong("repair changed the contents");
+                    if (table::repair(w.base(), w.shape()) != 0) w.wrong("a second repair found something");
+                    w.final_check(1);
+                    t.died(v, d.what, k);
+                    verify(w, d, f, "repair", {k, m, 0, 0, 0});
+                }
+            }
+    t.print("repair");
+    CHECK(t.deaths > 1000);
+    CHECK(t.recoveries_killed > 1000);
+}
+
 TEST_CASE("an operation on a map dies before each of its shared steps, and so does its recovery", "[fast]") {
     watchdog const limit(120);
     tally t;

@@ -166,6 +166,11 @@ public:
         for (std::uint64_t i = 0; i < n; ++i) ((i % 2 == 0) == (first == op::push)) ? push() : pop();
     }
     bool recover(std::uint32_t slot) { return mortal_ring::recover(base(), shape_, slot); }
+    /// Nobody is attached; then the survivor comes back.
+    void repair(std::uint32_t survivor) {
+        mortal_ring::repair(base(), shape_);
+        survivor_.emplace(base(), shape_, survivor);
+    }
 
     /// Full capacity, right contents, each node in one place.
     void final_check(std::uint32_t newcomer_slot) {
@@ -346,6 +351,42 @@ void every_step(std::uint64_t capacity, std::uint64_t tag, tally& t) {
                     REQUIRE(d.m < 100);
                 }
     });
+}
+
+TEST_CASE("a stack is repaired, and its repair is killed before each of its steps", "[fast]") {
+    watchdog const limit(120);
+    std::uint64_t deaths = 0;
+    std::uint64_t repairs_killed = 0;
+    for (auto const capacity : sizes({1, 2}))
+        for (auto const state : all_fills)
+            for (auto const what : changes) {
+                bool died = true;
+                for (std::uint64_t k = 1; died; ++k) {
+                    bool killed = true;
+                    for (std::uint64_t m = 0; killed && died; ++m) {
+                        world w(capacity, state);
+                        victim v(w, 1);
+                        died = !v.act(what, w.plan(k));
+                        if (!died) break;
+                        ++deaths;
+                        w.work(3, op::pop);
+                        if (m > 0) {
+                            auto planned = w.plan(m);
+                            killed = !survives(planned, [&] { mortal_ring::repair(w.base(), w.shape()); });
+                            repairs_killed += killed;
+                        }
+                        w.repair(0);
+                        INFO("capacity " << capacity << ", fill " << static_cast<int>(state) << ", "
+                                         << name_of(what) << " died before " << k << ", repair before " << m);
+                        w.final_check(1);
+                        REQUIRE(w.right());
+                    }
+                }
+            }
+    std::printf("repair: %llu deaths, %llu repairs killed\n", static_cast<unsigned long long>(deaths),
+                static_cast<unsigned long long>(repairs_killed));
+    CHECK(deaths > 1000);
+    CHECK(repairs_killed > 1000);
 }
 
 TEST_CASE("an operation on a stack dies before each of its shared steps, and so does its recovery",

@@ -72,7 +72,7 @@ concept counting_element = atomic_element<T> && std::integral<T> && !std::same_a
 /// - `at(i)` is the same, with the index checked.
 /// - `load`, `store`, `exchange`, `compare_exchange` and `fetch_*` are atomic, wait-free where the processor has
 ///   the instruction (else lock-free), ordered by the ordering policy, and *unchecked*: an index that is not
-///   below capacity() is undefined behaviour. They exist for elements that the processor accesses as a whole.
+///   below capacity() is undefined behaviour, and so is any use in a forked child, as of `operator[]`. They exist for elements that the processor accesses as a whole.
 ///
 /// An Array object may be used by several threads. A process may be killed at any instruction: an atomic
 /// operation has then happened or not, and a plain write of several bytes may be half done.

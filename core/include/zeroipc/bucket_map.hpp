@@ -108,6 +108,7 @@ public:
                 shrink(bucket, seen.slot, after);
                 return true;
             }
+            observer_.backoff();
             wait();
         }
         no_progress();
@@ -139,6 +140,7 @@ public:
                         mine.grown = true;
                         [[fallthrough]];
                     case attempt::lost:
+                        observer_.backoff();
                         wait();
                         continue;
                     case attempt::impossible:
@@ -158,6 +160,7 @@ public:
                     if (mine.grown) trim(bucket);
                     return result;
                 }
+                observer_.backoff();
                 wait();
             }
         }
@@ -394,15 +397,23 @@ private:
         return false;
     }
 
-    /// Nobody is attached, and every handle slot is settled: no slot is rightly reserved or closing.
+    /// Nobody is attached, and every handle slot is settled: no slot is rightly reserved or closing, and no empty
+    /// block rightly in a bucket.
     std::uint64_t sweep() {
         std::uint64_t found = 0;
         for (std::uint64_t bucket = 0; bucket < shape_.bucket_count; ++bucket) {
             header now{header_of(bucket).load(std::memory_order_relaxed)};
             auto const lost = now.reserved() | now.closing();
-            if (lost == 0) continue;
-            found += static_cast<std::uint64_t>(std::popcount(lost));
-            change(bucket, now, now.vacate(lost));
+            if (lost != 0) {
+                found += static_cast<std::uint64_t>(std::popcount(lost));
+                change(bucket, now, now.vacate(lost));
+            }
+            auto const links = [&] {
+                return is_block(read_link(bucket, 0)) + is_block(read_link(bucket, 1));
+            };
+            auto const before = links();
+            trim(bucket);
+            found += static_cast<std::uint64_t>(before - links());
         }
         return found;
     }

@@ -2,7 +2,8 @@
 /// \file
 /// Layout policies: where a structure's words lie. A layout changes the shared bytes, so its number stands in
 /// the descriptor, and opening with another one is refused. See format/queue.md and
-/// format/stack.md.
+/// format/stack.md
+/// and format/map.md.
 
 #include <cstddef>
 #include <cstdint>
@@ -12,7 +13,7 @@
 
 namespace zeroipc::layout {
 
-/// The header's words side by side, as the format began: head, tail and capacity, or top and capacity. What C and Python speak. The default.
+/// The header's words side by side, as the format began: head, tail and capacity, or top and capacity. What every language speaks. The default.
 struct compact {
     using policy_kind = policy::layout_kind;
     static constexpr std::string_view name = "compact";

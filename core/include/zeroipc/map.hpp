@@ -55,7 +55,7 @@ struct fixed_string {
             throw error(errc::invalid_argument, "key '" + std::string(text) + "' has " +
                                                     std::to_string(text.size()) +
                                                     " bytes; this map takes up to " + std::to_string(N));
-        std::memcpy(bytes.data(), text.data(), text.size());
+        if (!text.empty()) std::memcpy(bytes.data(), text.data(), text.size());
     }
     fixed_string(char const* text)
         : fixed_string(std::string_view(text)) {}  // NOLINT(google-explicit-constructor)
@@ -169,7 +169,7 @@ public:
     /// Makes the map `name` in the segment, and opens it.
     /// \param capacity keys that it takes, at least 1.
     /// \throws error: exists, invalid_capacity, invalid_argument, invalid_name, segment_full, table_full,
-    /// too_large
+    /// too_large, busy, forked; no_handle_slot if others were quicker to open it (then it is there)
     Map(Memory& memory, std::string_view name, std::uint64_t capacity, map_options const& options = {})
         : Map(memory, structure::create(memory, name, capacity, seeded(options))) {}
 

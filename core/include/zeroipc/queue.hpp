@@ -133,7 +133,7 @@ public:
     /// Makes the queue `name` in the segment, and opens it.
     /// \param capacity items that it holds: a power of two.
     /// \throws error: exists, invalid_capacity, invalid_argument, invalid_name, segment_full, table_full,
-    /// too_large
+    /// too_large, busy, forked; no_handle_slot if others were quicker to open it (then it is there)
     Queue(Memory& memory, std::string_view name, std::uint64_t capacity, queue_options const& options = {})
         : base(memory, structure::create(memory, name, capacity, options)) {}
 

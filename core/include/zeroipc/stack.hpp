@@ -120,7 +120,7 @@ public:
     /// Makes the stack `name` in the segment, and opens it.
     /// \param capacity items that it holds, at least 1.
     /// \throws error: exists, invalid_capacity, invalid_argument, invalid_name, segment_full, table_full,
-    /// too_large
+    /// too_large, busy, forked; no_handle_slot if others were quicker to open it (then it is there)
     Stack(Memory& memory, std::string_view name, std::uint64_t capacity, stack_options const& options = {})
         : base(memory, structure::create(memory, name, capacity, options)) {}
 

@@ -173,7 +173,6 @@ protected:
                                                                      after.value))
             return true;
         observer_.retry();
-        observer_.backoff();
         return false;
     }
 
@@ -229,29 +228,45 @@ protected:
         release(slot_->block);
     }
 
-    /// Behind a commit that freed a slot: if its block is empty now, it goes back to the pool.
+    /// Behind a commit that freed a slot: if its block is empty now, it goes back to the pool. Who finds the block
+    /// in other hands leaves it to them: they look again when they give it back.
     void shrink(std::uint64_t bucket, unsigned slot, header after) {
         if (slot < header::inline_slots) return;
         auto const k = header::block_of(slot);
-        if ((after.free() & header::block_mask(k)) != header::block_mask(k)) return;
+        for (unsigned round = 0; round < 64 && may_shrink(bucket, k, after); ++round) {
+            // Either they see that we emptied the block, or we see that they gave it back.
+            ordering::template before_negative<atomics>();
+            after = {ordering::template load<atomics, access::reads_header>(header_of(bucket))};  // (M1)
+        }
+    }
+
+    /// One attempt at that. \return whether the block was used meanwhile, and stayed: then it may be empty again.
+    bool may_shrink(std::uint64_t bucket, unsigned k, header now) {
+        auto const empty = [&] { return (now.free() & header::block_mask(k)) == header::block_mask(k); };
+        if (!empty()) return false;
         auto const link = read_link(bucket, k);
-        if (!is_block(link)) return;
+        if (!is_block(link)) return false;
         move m{link - 1, bucket, k, step::claim};
         intend(slot_->block, pack(m));
+        ordering::template before_negative<atomics>();  // as in shrink()
         std::uint32_t expected = in_bucket;
         if (!ordering::template exchange_if<atomics, access::takes_block>(owner_of(m.block), expected,
-                                                                          me_))  // (M6)
-            return release(slot_->block);
+                                                                          me_)) {  // (M6)
+            release(slot_->block);
+            return false;
+        }
         // From here on nobody else takes this block out of a bucket: whichever that is, it may have moved before.
-        if (read_link(bucket, k) != link) return give_block(m.block, in_bucket);
-        m.what = step::out;
-        intend(slot_->block, pack(m));
-        header now = after;
-        for (std::uint64_t round = 0; round < patience; ++round) {
-            if ((now.free() & header::block_mask(k)) != header::block_mask(k)) break;
-            if (change(bucket, now, now.close(header::block_mask(k)))) return take_out(m);
+        if (read_link(bucket, k) == link) {
+            m.what = step::out;
+            intend(slot_->block, pack(m));
+            for (std::uint64_t round = 0; round < patience && empty(); ++round) {
+                if (!change(bucket, now, now.close(header::block_mask(k)))) continue;
+                take_out(m);
+                return false;
+            }
         }
         give_block(m.block, in_bucket);
+        return true;
     }
 
     /// For who got the bucket a block and found it needless in the end: while he owned it, nobody else could take
@@ -300,7 +315,8 @@ protected:
         else
             give_block(m.block, linked ? in_bucket : in_pool);
         // What the dead one put in and never used, or meant to take out, stays with nobody.
-        shrink(m.bucket, header::inline_slots + header::block_slots * m.k, now);
+        shrink(m.bucket, header::inline_slots + header::block_slots * m.k,
+               {ordering::template load<atomics, access::reads_header>(header_of(m.bucket))});  // (M1)
         return true;
     }
 

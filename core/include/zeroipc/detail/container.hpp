@@ -126,9 +126,10 @@ public:
         return item;
     }
 
-    /// Puts in order what kills left, exactly; ordinary recovery, which each newly opened handle does, may have to
-    /// leave some undecided. Only when nobody else is attached to the segment and this process has no handles in
-    /// it. O(capacity). May be killed, and run again. \throws error: busy if not alone; as opening does; corrupt
+    /// Puts in order what kills left, exactly. Each newly opened handle recovers a dead one's slot; what that may have to
+    /// leave undecided (queues), and slots that nobody opens again, are settled here. Only when nobody else is attached to
+    /// the segment and this process has no handles in it. May be killed, and run again. O(capacity), of a stack O(handle
+    /// slots squared). \throws error: busy if not alone; as opening does; corrupt
     static repair_report repair(Memory& memory, std::string_view name) requires repairable<Shape> {
         return structure::repair(memory, name);
     }

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "../error.hpp"
@@ -35,8 +36,9 @@ public:
         : state_(std::move(state)), byte_(byte) {}
     handle_lock(handle_lock&&) = default;
     handle_lock& operator=(handle_lock&& other) noexcept {
-        std::swap(state_, other.state_);
-        std::swap(byte_, other.byte_);
+        handle_lock mine(std::move(other));  // whose former content goes now, not with `other`
+        std::swap(state_, mine.state_);
+        std::swap(byte_, mine.byte_);
         return *this;
     }
     handle_lock(handle_lock const&) = delete;
@@ -156,18 +158,23 @@ struct structure {
         } else {
             auto* const base = memory.base() + at.offset;
             std::uint32_t parked = 0;
-            for (std::uint32_t slot = 0; slot < at.shape.handle_slots; ++slot) {
-                auto const byte = lock_byte_of(at, slot);
-                if (!memory.attachment()->try_hold(byte)) continue;
-                handle_lock lock(memory.attachment(), byte);
-                auto const is_dead = [&](std::uint32_t other) {
-                    auto const its_byte = lock_byte_of(at, other);
-                    if (!memory.attachment()->try_hold(its_byte)) return false;
-                    memory.attachment()->let_go(its_byte);
-                    return true;
-                };
-                if (Shape::recover(base, at.shape, slot, is_dead)) return {std::move(lock), slot};
-                ++parked;
+            // A recovery elsewhere may hold a slot for a moment, to see whether its owner is dead: so, look again.
+            for (int pass = 0; pass < 3; ++pass) {
+                if (pass > 0) std::this_thread::sleep_for(std::chrono::microseconds(200));
+                parked = 0;
+                for (std::uint32_t slot = 0; slot < at.shape.handle_slots; ++slot) {
+                    auto const byte = lock_byte_of(at, slot);
+                    if (!memory.attachment()->try_hold(byte)) continue;
+                    handle_lock lock(memory.attachment(), byte);
+                    auto const is_dead = [&](std::uint32_t other) {
+                        auto const its_byte = lock_byte_of(at, other);
+                        if (!memory.attachment()->try_hold(its_byte)) return false;
+                        memory.attachment()->let_go(its_byte);
+                        return true;
+                    };
+                    if (Shape::recover(base, at.shape, slot, is_dead)) return {std::move(lock), slot};
+                    ++parked;
+                }
             }
             throw error(errc::no_handle_slot,
                         quoted(at.name) + ": all " + std::to_string(at.shape.handle_slots) +
