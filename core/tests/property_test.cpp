@@ -253,7 +253,9 @@ public:
         auto& m = *handles_[0];
         RC_ASSERT(m.was_size() == model_.size());
         for (auto const& [n, v] : model_) {
-            RC_ASSERT(m.find(key("k" + std::to_string(n))) == v);
+            value got;
+            RC_ASSERT(m.find(key("k" + std::to_string(n)), got));
+            RC_ASSERT(got == v);
             RC_ASSERT(m.erase(key("k" + std::to_string(n))));
         }
         RC_ASSERT(m.was_empty());

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -39,8 +40,7 @@ namespace detail {
 /// Of a size that the processor accesses as a whole, and aligned to it by its own type: for less aligned ones
 /// compilers call a library that we do not link.
 template <class T>
-concept atomic_size = (sizeof(T) == 1 || sizeof(T) == 2 || sizeof(T) == 4 || sizeof(T) == 8) &&
-                      alignof(T) == sizeof(T);
+concept atomic_size = std::has_single_bit(sizeof(T)) && sizeof(T) <= 8 && alignof(T) == sizeof(T);
 
 /// Every byte is part of the value. With padding, a compare-exchange could fail on bytes that mean nothing.
 template <class T>

@@ -74,7 +74,7 @@ public:
         g.handle_slots = handle_slots;
         g.slots = layout::body_offset;
         g.witnesses = g.slots + layout::line * std::uint64_t{handle_slots};
-        g.row = format::align_up(2 * 8 * std::uint64_t{handle_slots}, layout::line);
+        g.row = format::align_up(std::uint64_t{16} * handle_slots, layout::line);
         g.nodes = g.witnesses + g.row * handle_slots;
         g.total = g.nodes + item_stride * g.node_count();
         return g;
