@@ -40,7 +40,9 @@ namespace detail {
 /// Of a size that the processor accesses as a whole, and aligned to it by its own type: for less aligned ones
 /// compilers call a library that we do not link.
 template <class T>
-concept atomic_size = std::has_single_bit(sizeof(T)) && sizeof(T) <= 8 && alignof(T) == sizeof(T);
+concept atomic_size = std::has_single_bit(sizeof(T)) && sizeof(T) <= 8 &&
+                      std::same_as<std::integral_constant<std::size_t, alignof(T)>,
+                                   std::integral_constant<std::size_t, sizeof(T)>>;
 
 /// Every byte is part of the value. With padding, a compare-exchange could fail on bytes that mean nothing.
 template <class T>
