@@ -34,64 +34,21 @@ using stack_policies = structure_policies<zeroipc::algorithm::treiber, Ps...>;
 
 /// What a stack's type knows of its bytes.
 template <class Policies, std::size_t ItemBytes>
-struct stack_shape {
-    using algorithm = typename Policies::algorithm;
-    using layout = typename Policies::layout;
-    using ring = typename algorithm::template ring<Policies, ItemBytes>;
-    using geometry = decltype(ring::geometry(1, 1));
-    using options = stack_options;
+struct stack_shape : ring_shape<Policies, ItemBytes, stack_options, format::kind::stack> {
+    using base = ring_shape<Policies, ItemBytes, stack_options, format::kind::stack>;
+    using algorithm = typename base::algorithm;
     static constexpr std::string_view noun = "stack";
-    static constexpr bool has_handles = algorithm::has_handles;
     static constexpr std::size_t capacity_offset = 8;
     static constexpr std::size_t descriptor_offset = 16;
-    static constexpr std::uint64_t least_bytes = layout::body_offset;
-    static constexpr std::uint64_t slot_stride = layout::line;
     static constexpr std::uint64_t max_capacity = std::uint64_t{1} << 28;
 
-    static geometry checked(std::string const& what, std::uint64_t capacity, options const& how) {
+    static typename base::geometry checked(std::string const& what, std::uint64_t capacity,
+                                           stack_options const& how) {
         if (capacity < algorithm::min_capacity)
             throw error(errc::invalid_capacity, what + ": capacity " + std::to_string(capacity) +
                                                     "; use at least " +
                                                     std::to_string(algorithm::min_capacity));
-        check_handle_slots(what, how.handle_slots);
-        // Checked before multiplying: no product below overflows.
-        if (capacity > max_capacity || ItemBytes >= format::segment_limit / capacity)
-            throw too_large(what, capacity, ItemBytes);
-        auto const g = ring::geometry(capacity, how.handle_slots);
-        if (g.total >= format::segment_limit) throw too_large(what, capacity, ItemBytes);
-        return g;
-    }
-
-    static format::descriptor description(options const& how) noexcept {
-        format::descriptor d{};
-        d.kind = static_cast<std::uint32_t>(format::kind::stack);
-        d.algorithm = algorithm::id;
-        d.layout = layout::id;
-        d.item_size = ItemBytes;
-        d.item_stride = static_cast<std::uint32_t>(ring::item_stride);
-        d.cell_stride = static_cast<std::uint32_t>(ring::cell_stride);
-        d.handle_slots = has_handles ? how.handle_slots : 0;
-        return d;
-    }
-
-    static options options_of(format::descriptor const& d) noexcept {
-        options how;
-        if constexpr (has_handles) how.handle_slots = d.handle_slots;
-        return how;
-    }
-
-    static void initialise(std::byte* base, geometry const& g) {
-        if constexpr (requires { ring::initialise(base, g); }) ring::initialise(base, g);
-    }
-
-    static repair_report repair(std::byte* base, geometry const& g) requires requires {
-        ring::repair(base, g);
-    }
-    { return ring::repair(base, g); }
-
-    template <class IsDead>
-    static bool recover(std::byte* base, geometry const& g, std::uint32_t slot, IsDead const& /*is_dead*/) {
-        return ring::recover(base, g, slot);
+        return base::bounded(what, capacity, how, max_capacity);
     }
 };
 

@@ -83,6 +83,63 @@ inline error too_large(std::string const& what, std::uint64_t capacity, std::uin
                                  " bytes do not fit below 4 GiB; use a smaller capacity"};
 }
 
+/// What the types of Queue and Stack both know of their bytes: the part of a `structure`'s Shape that they share.
+template <class Policies, std::size_t ItemBytes, class Options, format::kind Kind>
+struct ring_shape {
+    using algorithm = typename Policies::algorithm;
+    using layout = typename Policies::layout;
+    using ring = typename algorithm::template ring<Policies, ItemBytes>;
+    using geometry = decltype(ring::geometry(1, 1));
+    using options = Options;
+    static constexpr bool has_handles = algorithm::has_handles;
+    static constexpr std::uint64_t least_bytes = layout::body_offset;
+    static constexpr std::uint64_t slot_stride = layout::line;
+
+    /// \throws error: invalid_argument, too_large
+    static geometry bounded(std::string const& what, std::uint64_t capacity, options const& how,
+                            std::uint64_t max_capacity) {
+        check_handle_slots(what, how.handle_slots);
+        // Checked before multiplying: no product below overflows.
+        if (capacity > max_capacity || ItemBytes >= format::segment_limit / capacity)
+            throw too_large(what, capacity, ItemBytes);
+        auto const g = ring::geometry(capacity, how.handle_slots);
+        if (g.total >= format::segment_limit) throw too_large(what, capacity, ItemBytes);
+        return g;
+    }
+
+    static format::descriptor description(options const& how) noexcept {
+        format::descriptor d{};
+        d.kind = static_cast<std::uint32_t>(Kind);
+        d.algorithm = algorithm::id;
+        d.layout = layout::id;
+        d.item_size = ItemBytes;
+        d.item_stride = static_cast<std::uint32_t>(ring::item_stride);
+        d.cell_stride = static_cast<std::uint32_t>(ring::cell_stride);
+        d.handle_slots = has_handles ? how.handle_slots : 0;
+        return d;
+    }
+
+    static options options_of(format::descriptor const& d) noexcept {
+        options how;
+        if constexpr (has_handles) how.handle_slots = d.handle_slots;
+        return how;
+    }
+
+    static void initialise(std::byte* base, geometry const& g) {
+        if constexpr (requires { ring::initialise(base, g); }) ring::initialise(base, g);
+    }
+
+    static repair_report repair(std::byte* base, geometry const& g) requires requires {
+        ring::repair(base, g);
+    }
+    { return ring::repair(base, g); }
+
+    template <class IsDead>
+    static bool recover(std::byte* base, geometry const& g, std::uint32_t slot, IsDead const& /*is_dead*/) {
+        return ring::recover(base, g, slot);
+    }
+};
+
 /// A structure found or made: where it is, and its geometry as checked against that place.
 template <class Geometry>
 struct found {
