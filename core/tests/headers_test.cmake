@@ -108,5 +108,6 @@ set_tests_properties(core_header.complete PROPERTIES LABELS fast)
 file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/headers/foreign/numa.h "")
 zeroipc_header_test(foreign_is_found "#include <numa.h>\n#include <zeroipc/error.hpp>\n"
                     -isystem${CMAKE_CURRENT_BINARY_DIR}/headers/foreign)
+# CMake breaks the lines of its messages, where depends on the length of the path.
 set_tests_properties(core_header.foreign_is_found PROPERTIES
-  PASS_REGULAR_EXPRESSION "foreign/numa\\.h, which")
+  PASS_REGULAR_EXPRESSION "foreign/numa\\.h,[ \r\n]+which")
