@@ -1,0 +1,234 @@
+#pragma once
+/// \file
+/// Which ordered access of the library a step of the model is, and weakening one of them. An access that goes
+/// through an ordering policy is known by its number (`exchange_access::commits` is Q2), any other by its place in
+/// the source, and by the number that the comment above it gives.
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <fstream>
+#include <map>
+#include <source_location>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace zeroipc {
+enum class exchange_access : int;
+enum class treiber_access : int;
+enum class bucket_access : int;
+}  // namespace zeroipc
+
+namespace zeroipc::model {
+
+enum class kind { load, store, modify, fence };
+
+/// The letter of a list of numbered accesses.
+template <class Access>
+inline constexpr char letter_of = '?';
+template <>
+inline constexpr char letter_of<exchange_access> = 'Q';
+template <>
+inline constexpr char letter_of<treiber_access> = 'L';
+template <>
+inline constexpr char letter_of<bucket_access> = 'M';
+
+/// The access that an ordering policy is just making.
+struct access_in_hand {
+    char letter = 0;
+    int number = 0;
+    std::source_location const* caller = nullptr;
+};
+
+/// One ordered access of the library.
+struct site {
+    kind what = kind::load;
+    char letter = 0;        ///< of the list of accesses; 0: known by its place
+    int number = 0;         ///< in that list, or the line
+    char const* file = "";  ///< where it is known by its place
+    char const* function = "";
+
+    /// While it lives, accesses are the numbered one.
+    class named {
+    public:
+        template <class Access>
+        explicit named(Access access) noexcept : before_(current) {
+            current = {letter_of<Access>, static_cast<int>(access), nullptr};
+        }
+        explicit named(std::source_location const& caller) noexcept : before_(current) {
+            current = {0, static_cast<int>(caller.line()), &caller};
+        }
+        ~named() { current = before_; }
+        named(named const&) = delete;
+        named& operator=(named const&) = delete;
+
+    private:
+        friend struct site;
+        using which = access_in_hand;
+        static inline which current{};
+        which before_;
+    };
+
+    static site of(kind what, std::source_location const& at) noexcept {
+        auto const& known = named::current;
+        if (known.letter != 0) return {what, known.letter, known.number, "", ""};
+        auto const& place = known.caller != nullptr ? *known.caller : at;
+        return {what, 0, static_cast<int>(place.line()), place.file_name(), place.function_name()};
+    }
+
+    bool operator==(site const& other) const noexcept {
+        return what == other.what && letter == other.letter && number == other.number &&
+               (letter != 0 || std::string_view(file) == other.file);
+    }
+
+    /// "(Q2)", or "(L7) in treiber_stack.hpp, try_push".
+    [[nodiscard]] std::string text() const {
+        if (letter != 0) return std::string("(") + letter + std::to_string(number) + ")";
+        std::string path(file);
+        auto const tag = tag_above();
+        return (tag.empty() ? std::string() : tag + " ") + "in " + path.substr(path.rfind('/') + 1) + ", " +
+               short_name();
+    }
+
+private:
+    /// The name alone, from "outcome zeroipc::bucket_map<...>::write(...) [with ...]".
+    [[nodiscard]] std::string short_name() const {
+        std::string_view name(function);
+        name = name.substr(0, name.find(" [with"));
+        int depth = 0;
+        std::size_t end = std::string_view::npos;
+        for (std::size_t i = 0; i < name.size(); ++i) {
+            depth += name[i] == '<' ? 1 : name[i] == '>' ? -1 : 0;
+            if (name[i] == '(' && depth == 0) {
+                end = i;
+                break;
+            }
+        }
+        name = name.substr(0, end);
+        std::size_t begin = name.size();
+        for (depth = 0; begin > 0; --begin) {
+            char const c = name[begin - 1];
+            depth += c == '>' ? 1 : c == '<' ? -1 : 0;
+            if (depth == 0 && (c == ':' || c == ' ')) break;
+        }
+        name = name.substr(begin);
+        return std::string(name.substr(0, name.find('<')));
+    }
+    /// The number in the comment next above, or in the line itself.
+    [[nodiscard]] std::string tag_above() const {
+        static std::map<std::string, std::vector<std::string>> files;
+        auto& lines = files[file];
+        if (lines.empty()) {
+            std::ifstream in(file);
+            for (std::string line; std::getline(in, line);) lines.push_back(line);
+            if (lines.empty()) lines.emplace_back();
+        }
+        for (int line = number; line > std::max(0, number - 4); --line) {
+            if (static_cast<std::size_t>(line) > lines.size()) continue;
+            auto const& text = lines[static_cast<std::size_t>(line) - 1];
+            if (line != number && text.find("//") == std::string::npos) break;
+            auto const at = text.find("// (") != std::string::npos ? text.find("// (") + 3 : text.rfind("(");
+            if (at == std::string::npos || text.find("//") == std::string::npos || text.find("//") > at)
+                continue;
+            auto const end = text.find(')', at);
+            auto const tag = text.substr(at, end == std::string::npos ? 0 : end - at + 1);
+            if (tag.size() >= 4 && tag.size() <= 5 && tag[1] >= 'A' && tag[1] <= 'Z' && tag[2] >= '0' &&
+                tag[2] <= '9')
+                return tag;
+        }
+        return {};
+    }
+};
+
+/// What is taken from an access.
+enum class loss {
+    acquire,          ///< a load or exchange no longer acquires
+    release,          ///< a store or exchange no longer releases
+    failing_acquire,  ///< nor does an exchange that fails
+    total_order,      ///< seq_cst becomes acq_rel
+    all,              ///< the fence is not there
+};
+
+inline std::string_view name_of(loss what) noexcept {
+    switch (what) {
+        case loss::acquire:
+            return "no acquire";
+        case loss::release:
+            return "no release";
+        case loss::failing_acquire:
+            return "no acquire when it fails";
+        case loss::total_order:
+            return "acq_rel for seq_cst";
+        case loss::all:
+            return "no fence";
+    }
+    return "?";
+}
+
+/// One access weakened in one way.
+struct mutation {
+    site where;
+    loss what = loss::all;
+    [[nodiscard]] std::string text() const { return where.text() + ": " + std::string(name_of(what)); }
+};
+
+/// What all models of this program share: which accesses were met, and which one is weakened.
+struct sites {
+    /// Null: none is weakened.
+    static inline mutation const* active = nullptr;
+    /// Null: nobody asks. Otherwise every way to weaken an access that is met is noted here.
+    static inline std::vector<mutation>* met = nullptr;
+
+    static std::memory_order weakened(site const& here, std::memory_order order) {
+        if (met != nullptr) note(here, order);
+        if (active == nullptr || !(active->where == here)) return order;
+        return without(order, active->what);
+    }
+    static std::memory_order weakened_failure(site const& here, std::memory_order order) {
+        if (met != nullptr && acquires_(order)) add({here, loss::failing_acquire});
+        if (active == nullptr || !(active->where == here) || active->what != loss::failing_acquire)
+            return order;
+        return std::memory_order_relaxed;
+    }
+
+private:
+    static bool acquires_(std::memory_order order) noexcept {
+        return order == std::memory_order_acquire || order == std::memory_order_acq_rel ||
+               order == std::memory_order_seq_cst;
+    }
+    static bool releases_(std::memory_order order) noexcept {
+        return order == std::memory_order_release || order == std::memory_order_acq_rel ||
+               order == std::memory_order_seq_cst;
+    }
+    static void add(mutation const& one) {
+        for (auto const& known : *met)
+            if (known.where == one.where && known.what == one.what) return;
+        met->push_back(one);
+    }
+    static void note(site const& here, std::memory_order order) {
+        if (here.what == kind::fence) add({here, loss::all});
+        if (order == std::memory_order_seq_cst) add({here, loss::total_order});
+        if (here.what == kind::fence) return;
+        if (here.what != kind::store && acquires_(order)) add({here, loss::acquire});
+        if (here.what != kind::load && releases_(order)) add({here, loss::release});
+    }
+    static std::memory_order without(std::memory_order order, loss what) noexcept {
+        switch (what) {
+            case loss::all:
+                return std::memory_order_relaxed;
+            case loss::total_order:
+                return std::memory_order_acq_rel;
+            case loss::acquire:
+                return releases_(order) ? std::memory_order_release : std::memory_order_relaxed;
+            case loss::release:
+                return acquires_(order) ? std::memory_order_acquire : std::memory_order_relaxed;
+            case loss::failing_acquire:
+                return order;
+        }
+        return order;
+    }
+};
+
+}  // namespace zeroipc::model
