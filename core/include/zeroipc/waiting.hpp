@@ -116,12 +116,12 @@ struct yield {
     }
 };
 
-/// Spins for a moment, then sleeps in the kernel until woken. The default.
-struct futex {
+/// Makes some attempts with a pause behind each, then sleeps in the kernel until woken.
+template <int Spins>
+struct sleeping {
     using policy_kind = policy::waiting_kind;
-    static constexpr std::string_view name = "futex";
     static constexpr bool sleeps = true;
-    static constexpr int spins = 200;  ///< pauses before the first sleep, some microseconds
+    static constexpr int spins = Spins;
 
     template <class Atomics, class Try, class Observer>
     static bool wait(typename detail::waiters<Atomics>::word& at, Try&& attempt, deadline const& end,
@@ -140,6 +140,11 @@ struct futex {
             if (left > std::chrono::nanoseconds::zero()) waiters::sleep(at, seen, left);
         }
     }
+};
+
+/// Spins for some microseconds before the first sleep. The default.
+struct futex : sleeping<200> {
+    static constexpr std::string_view name = "futex";
 };
 
 }  // namespace waiting

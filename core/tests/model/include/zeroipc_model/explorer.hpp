@@ -20,6 +20,7 @@
 
 #include "fibers.hpp"
 #include "memory.hpp"
+#include "sites.hpp"
 
 namespace zeroipc::model {
 
@@ -81,7 +82,7 @@ struct verdict {
 /// The one machine on which models run. Not for several threads of the program.
 class explorer final : decisions {
 public:
-    /// The one that runs a scenario just now, or null.
+    /// The one that runs a scenario just now, or checks it; or null.
     static explorer* active() noexcept { return active_; }
 
     explicit explorer(settings how) : how_(std::move(how)), memory_(*this, how_.model), random_(how_.seed) {}
@@ -139,6 +140,7 @@ public:
         if (at != nullptr && decision) decision = is_shared(at);
         if (decision) reschedule();
         taken_.push_back(static_cast<std::uint8_t>(t));
+        if (in_operation_[t] == 1) began_[t] = time_;
         for (unsigned u = 0; u < threads_; ++u)
             if (u != t && state_[u] == state::yielded) state_[u] = state::ready;
         memory_.tick(t);
@@ -195,8 +197,17 @@ public:
         return true;
     }
 
+    /// Decisions of this run so far that a strong machine would not have taken.
+    [[nodiscard]] bool was_strong() const noexcept {
+        return std::all_of(chosen_.begin(), chosen_.end(), [](auto one) { return one == 0; });
+    }
+    /// When the running operation took its first step.
+    [[nodiscard]] std::uint64_t began() const noexcept { return began_[running_]; }
+    [[nodiscard]] bool has_died(unsigned t) const noexcept { return state_[t] == state::dead; }
+
     void begin_operation(std::string_view name) {
         in_operation_[running_] = 0;
+        began_[running_] = time_ + 1;
         if (tracing_) trace_ += "      t" + std::to_string(running_) + "  -- " + std::string(name) + "\n";
     }
     void end_operation(std::string_view result) {
@@ -310,21 +321,23 @@ private:
             }
         }
         running_ = nobody;
-        active_ = nullptr;
         for (unsigned t = 0; t < threads_; ++t) {
             result_.steps[t] = std::max(result_.steps[t], steps_[t]);
             result_.died[t] = result_.died[t] || state_[t] == state::dead;
         }
-        if (failed_) return;
-        try {
-            failure_ = scenario_->check();
-        } catch (std::exception const& e) {
-            failure_ = std::string("at the end: ") + e.what();
+        if (!failed_) {
+            try {
+                failure_ = scenario_->check();
+            } catch (std::exception const& e) {
+                failure_ = std::string("at the end: ") + e.what();
+            }
+            failed_ = !failure_.empty();
         }
-        failed_ = !failure_.empty();
+        active_ = nullptr;
     }
 
     void body(unsigned t) {
+        in_hand = {};
         try {
             scenario_->run(t);
         } catch (std::exception const& e) {
@@ -381,13 +394,18 @@ private:
         auto const next = pick(running_);
         if (next == running_) return;
         next_ = next;
-        fibers_.pause();
+        switch_away();
     }
     /// Another thread must go on here, if there is one.
     void give_way() {
         next_ = pick(nobody);
         if (next_ == running_ && next_ != nobody) return;
+        switch_away();
+    }
+    void switch_away() {
+        auto const kept = in_hand;
         fibers_.pause();
+        in_hand = kept;
     }
     void die() {
         note("dies", nullptr, {}, "");
@@ -531,6 +549,7 @@ private:
     std::array<void*, most_threads> asleep_on_{};
     std::array<unsigned, most_threads> steps_{};
     std::array<unsigned, most_threads> in_operation_{};
+    std::array<std::uint64_t, most_threads> began_{};
     unsigned preemptions_ = 0;
     unsigned stale_ = 0;
     unsigned idle_ = 0;

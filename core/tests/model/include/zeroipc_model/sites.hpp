@@ -41,6 +41,8 @@ struct access_in_hand {
     int number = 0;
     std::source_location const* caller = nullptr;
 };
+/// Of the running thread of the model.
+inline access_in_hand in_hand{};
 
 /// One ordered access of the library.
 struct site {
@@ -54,25 +56,22 @@ struct site {
     class named {
     public:
         template <class Access>
-        explicit named(Access access) noexcept : before_(current) {
-            current = {letter_of<Access>, static_cast<int>(access), nullptr};
+        explicit named(Access access) noexcept : before_(in_hand) {
+            in_hand = {letter_of<Access>, static_cast<int>(access), nullptr};
         }
-        explicit named(std::source_location const& caller) noexcept : before_(current) {
-            current = {0, static_cast<int>(caller.line()), &caller};
+        explicit named(std::source_location const& caller) noexcept : before_(in_hand) {
+            in_hand = {0, static_cast<int>(caller.line()), &caller};
         }
-        ~named() { current = before_; }
+        ~named() { in_hand = before_; }
         named(named const&) = delete;
         named& operator=(named const&) = delete;
 
     private:
-        friend struct site;
-        using which = access_in_hand;
-        static inline which current{};
-        which before_;
+        access_in_hand before_;
     };
 
     static site of(kind what, std::source_location const& at) noexcept {
-        auto const& known = named::current;
+        auto const& known = in_hand;
         if (known.letter != 0) return {what, known.letter, known.number, "", ""};
         auto const& place = known.caller != nullptr ? *known.caller : at;
         return {what, 0, static_cast<int>(place.line()), place.file_name(), place.function_name()};

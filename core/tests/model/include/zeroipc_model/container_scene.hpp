@@ -1,0 +1,373 @@
+#pragma once
+/// \file
+/// Queues and stacks as scenarios: each thread has a handle and a program; some die; others recover what they leave.
+
+#include <zeroipc/observer.hpp>
+#include <zeroipc/waiting.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "atomics.hpp"
+#include "history.hpp"
+
+namespace zeroipc::model {
+
+/// The policies of a variant, on the model.
+template <class Policies>
+struct on_model {
+    using layout = typename Policies::layout;
+    using ordering = ordering_of<typename Policies::ordering>;
+    using backoff = no_backoff;
+    using observer = zeroipc::observer::none;
+    using atomics = model::atomics;
+};
+
+/// What a thread of a scene does with its handle.
+enum class act : unsigned {
+    push,           ///< once
+    pop,            ///< once
+    peek,           ///< stacks
+    size,           ///< only that it comes to an end, within the capacity
+    push_for_sure,  ///< again and again, until it succeeds
+    pop_for_sure,
+    push_waking,   ///< once, and wakes sleepers
+    pop_sleeping,  ///< waits in a futex until it succeeds
+};
+
+/// One thread of a scene.
+struct part {
+    std::vector<act> program;
+    /// Threads whose death it awaits first; then it recovers their slots, and takes over the last one's.
+    std::vector<unsigned> buries{};
+};
+
+inline bool is_push(act what) noexcept {
+    return what == act::push || what == act::push_for_sure || what == act::push_waking;
+}
+
+/// A queue or a stack of 64-bit items, as an object with a history. Ordered for the search.
+struct container_state {
+    bool fifo = true;
+    std::uint64_t capacity = 0;
+    std::vector<std::uint64_t> items{};
+
+    bool apply(operation const& one) {
+        auto const what = static_cast<act>(one.what);
+        if (is_push(what)) {
+            if (items.size() == capacity) return one.pending || !one.done;
+            if (!one.pending && !one.done) return false;
+            items.push_back(one.value);
+            return true;
+        }
+        if (items.empty()) return one.pending || !one.done;
+        if (!one.pending && !one.done) return false;
+        auto const next = fifo ? items.front() : items.back();
+        if (!one.pending && next != one.value) return false;
+        if (what == act::peek) return true;
+        if (fifo)
+            items.erase(items.begin());
+        else
+            items.pop_back();
+        return true;
+    }
+    bool operator<(container_state const& other) const noexcept { return items < other.items; }
+};
+
+/// \tparam Ring an algorithm on the model: `Algorithm::ring<on_model<...>, 8>`.
+template <class Ring>
+class container_scene : public scenario {
+public:
+    struct shape {
+        bool fifo = true;
+        std::uint64_t capacity = 1;
+        unsigned filled = 0;  ///< items that are in from the start
+        unsigned laps = 0;    ///< times that all items went in and out before
+        bool kill_safe = true;
+        bool linearizable = true;
+    };
+
+    container_scene(shape const& s, std::vector<part> parts)
+        : shape_(s),
+          parts_(std::move(parts)),
+          slots_(static_cast<std::uint32_t>(parts_.size()) + 1),
+          geometry_(Ring::geometry(s.capacity, slots_)),
+          memory_(new block[geometry_.total / 64 + 1]) {}
+
+    [[nodiscard]] unsigned threads() const override { return static_cast<unsigned>(parts_.size()); }
+    [[nodiscard]] std::byte* base() override { return memory_[0].bytes; }
+    [[nodiscard]] std::size_t bytes() const override { return (geometry_.total + 63) / 64 * 64; }
+
+    void prepare() override {
+        std::memset(base(), 0, bytes());
+        if constexpr (requires { Ring::initialise(base(), geometry_); }) Ring::initialise(base(), geometry_);
+        for (auto& one : handles_) one.reset();
+        handles_.resize(slots_);
+        history_.clear();
+        initial_.items.clear();
+        initial_.fifo = shape_.fifo;
+        initial_.capacity = shape_.capacity;
+        auto& spare = handles_.back().emplace(base(), geometry_, slots_ - 1);
+        std::uint64_t item = 0;
+        for (unsigned lap = 0; lap < shape_.laps * shape_.capacity; ++lap) {
+            spare.try_push(&item);
+            spare.try_pop(&item);
+        }
+        for (unsigned i = 0; i < shape_.filled; ++i) {
+            item = 0xf00 + i;
+            if (!spare.try_push(&item)) throw std::logic_error("the scene is fuller than its capacity");
+            initial_.items.push_back(item);
+        }
+        for (unsigned t = 0; t < threads(); ++t)
+            if (parts_[t].buries.empty()) handles_[t].emplace(base(), geometry_, t);
+        recovered_.assign(slots_, false);
+    }
+
+    void run(unsigned t) override {
+        auto& machine = *explorer::active();
+        if (!parts_[t].buries.empty() && !bury(machine, t)) return;
+        auto& mine = *handles_[t];
+        std::uint64_t n = 0;
+        for (auto const what : parts_[t].program) perform(machine, mine, what, (t + 1) * 0x100U + ++n);
+    }
+
+    std::string check() override {
+        auto& machine = *explorer::active();
+        bool const strong = machine.was_strong();
+        if (shape_.kill_safe) {
+            // Whoever is left over is dead, and all is quiet: what one slot leaves undecided, another one's tells.
+            std::vector<unsigned> left;
+            for (unsigned t = 0; t < threads(); ++t)
+                if (machine.has_died(t))
+                    for (auto const slot : slots_of(t)) left.push_back(slot);
+            for (auto passes = left.size(); passes > 0 && !left.empty(); --passes)
+                std::erase_if(left, [&](unsigned slot) { return recover(slot); });
+            if (!left.empty())
+                return "slot " + std::to_string(left.front()) + " can't be recovered, though all is quiet";
+            auto wrong = census();
+            if (!wrong.empty()) return wrong;
+        }
+        auto wrong = drain();
+        if (!wrong.empty()) return wrong;
+        if (shape_.linearizable && !history_.is_linearizable(initial_, strong))
+            return "not linearizable:" + told();
+        return full_capacity();
+    }
+
+    [[nodiscard]] std::string name_of(std::size_t offset) const override {
+        if constexpr (requires { geometry_.cells; }) {
+            if (offset >= geometry_.buffers)
+                return std::string("buffer[") +
+                       std::to_string((offset - geometry_.buffers) / Ring::item_stride) + "]";
+            if (offset >= geometry_.cells)
+                return std::string("cell[") + std::to_string((offset - geometry_.cells) / 8) + "]";
+            if (offset >= geometry_.slots) {
+                static char const* const names[] = {"out", "in", "position", "expected", "?", "?", "?", "?"};
+                return "slot[" + std::to_string((offset - geometry_.slots) / 64) + "]." +
+                       names[(offset - geometry_.slots) % 64 / 8];
+            }
+            if (offset < 16) return offset == 0 ? "head" : "tail";
+        } else if constexpr (requires { geometry_.nodes; }) {
+            if (offset >= geometry_.nodes)
+                return "node[" + std::to_string((offset - geometry_.nodes) / Ring::item_stride + 1) + "]+" +
+                       std::to_string((offset - geometry_.nodes) % Ring::item_stride);
+            if (offset >= geometry_.witnesses)
+                return "witness[" + std::to_string((offset - geometry_.witnesses) / geometry_.row) + "," +
+                       std::to_string((offset - geometry_.witnesses) % geometry_.row / 8) + "]";
+            if (offset >= geometry_.slots)
+                return "slot[" + std::to_string((offset - geometry_.slots) / 64) + "]." +
+                       ((offset - geometry_.slots) % 64 == 0 ? "state" : "expected");
+            if (offset == 0) return "top";
+            if (offset == 80) return "free";
+        }
+        if (offset == 88) return "items_wait";
+        if (offset == 92) return "space_wait";
+        return scenario::name_of(offset);
+    }
+
+private:
+    struct alignas(64) block {
+        std::byte bytes[64];
+    };
+    using waiters = zeroipc::detail::waiters<model::atomics>;
+
+    /// Slots that a dead thread may have left: its own, and those that it was just recovering.
+    [[nodiscard]] std::vector<unsigned> slots_of(unsigned t) const {
+        auto slots = parts_[t].buries;
+        if (slots.empty()) slots.push_back(t);
+        return slots;
+    }
+
+    bool recover(unsigned slot) {
+        if constexpr (requires { Ring::recover(base(), geometry_, slot); })
+            return Ring::recover(base(), geometry_, slot);
+        return true;
+    }
+
+    /// \return whether it has a handle now.
+    bool bury(explorer& machine, unsigned t) {
+        for (auto const dead : parts_[t].buries)
+            if (!machine.await_death(dead)) return false;
+        for (auto const dead : parts_[t].buries) recovered_[slots_of(dead).back()] = false;
+        // A slot that can't be decided yet may be later: when the other dead one's slot is.
+        for (int pass = 0; pass < 2; ++pass)
+            for (auto const dead : parts_[t].buries) {
+                auto const slot = slots_of(dead).back();
+                if (recovered_[slot]) continue;
+                machine.begin_operation("recover slot " + std::to_string(slot));
+                recovered_[slot] = recover(slot);
+                machine.end_operation(recovered_[slot] ? "recovered" : "parked");
+            }
+        auto const slot = slots_of(parts_[t].buries.back()).back();
+        if (!recovered_[slot]) return false;
+        handles_[t].emplace(base(), geometry_, slot);
+        return true;
+    }
+
+    void perform(explorer& machine, Ring& mine, act what, std::uint64_t value) {
+        if (what == act::size) {
+            machine.begin_operation("size");
+            auto const size = mine.was_size();
+            if (size > shape_.capacity) machine.fail("was_size says " + std::to_string(size));
+            machine.end_operation(std::to_string(size));
+            return;
+        }
+        bool const sure = what == act::push_for_sure || what == act::pop_for_sure;
+        for (;;) {
+            auto const number = history_.begin(static_cast<unsigned>(what), 0, is_push(what) ? value : 0);
+            if (machine.tracing())
+                machine.begin_operation((is_push(what)       ? "push " + std::to_string(value)
+                                         : what == act::peek ? "peek"
+                                                             : "pop"));
+            else
+                machine.begin_operation({});
+            auto const done = attempt(mine, what, value);
+            history_.end(number, done, value);
+            machine.end_operation(machine.tracing() ? (done ? "yes " + std::to_string(value) : "no") : "");
+            if (done || !sure) return;
+            machine.yield();
+        }
+    }
+
+    bool attempt(Ring& mine, act what, std::uint64_t& value) {
+        switch (what) {
+            case act::push:
+            case act::push_for_sure:
+                return mine.try_push(&value);
+            case act::push_waking: {
+                if (!mine.try_push(&value)) return false;
+                wake();
+                return true;
+            }
+            case act::peek:
+                if constexpr (requires { mine.try_peek(&value); }) return mine.try_peek(&value);
+                return false;
+            case act::pop_sleeping: {
+                zeroipc::observer::none nobody;
+                return zeroipc::waiting::sleeping<1>::wait<model::atomics>(
+                    items_wait(), [&] { return mine.try_pop(&value); }, {}, nobody);
+            }
+            default:
+                return mine.try_pop(&value);
+        }
+    }
+    typename waiters::word& items_wait() {
+        return *reinterpret_cast<typename waiters::word*>(base() +
+                                                          zeroipc::layout::compact::items_wait_offset);
+    }
+    void wake() {
+        zeroipc::observer::none nobody;
+        waiters::template notify<Ring::commits_by_rmw>(items_wait(), nobody);
+    }
+
+    /// Every buffer or node has one owner.
+    std::string census() {
+        std::vector<unsigned> seen;
+        auto const count = [&](std::uint64_t n) {
+            if (n >= seen.size()) seen.resize(n + 1, 0);
+            ++seen[n];
+        };
+        std::uint64_t first = 0;
+        std::uint64_t all = 0;
+        if constexpr (requires { Ring::visit_buffers(base(), geometry_, count); }) {
+            Ring::visit_buffers(base(), geometry_, count);
+            all = geometry_.buffer_count();
+        } else if constexpr (requires { Ring::visit_nodes(base(), geometry_, count); }) {
+            Ring::visit_nodes(base(), geometry_, count);
+            first = 1;
+            all = geometry_.node_count() + 1;
+        } else {
+            return {};
+        }
+        seen.resize(std::max<std::size_t>(seen.size(), all), 0);
+        for (auto n = first; n < seen.size(); ++n)
+            if (seen[n] != (n < all ? 1U : 0U))
+                return (seen[n] == 0 ? "nobody owns buffer or node " : "more than one owns buffer or node ") +
+                       std::to_string(n);
+        return {};
+    }
+
+    std::string drain() {
+        auto& spare = *handles_.back();
+        for (std::uint64_t i = 0; i <= shape_.capacity; ++i) {
+            std::uint64_t value = 0;
+            auto const number = history_.begin(static_cast<unsigned>(act::pop), 0, 0);
+            bool const done = spare.try_pop(&value);
+            history_.end(number, done, value);
+            if (!done) return {};
+        }
+        return "more comes out than it holds";
+    }
+
+    /// All of its capacity is there, in order.
+    std::string full_capacity() {
+        if (!shape_.kill_safe) return {};
+        auto& spare = *handles_.back();
+        for (std::uint64_t i = 0; i < shape_.capacity; ++i)
+            if (!spare.try_push(&i)) return "afterwards it takes only " + std::to_string(i) + " items";
+        std::uint64_t item = 0;
+        if (spare.try_push(&item)) return "afterwards it takes more items than its capacity";
+        for (std::uint64_t i = 0; i < shape_.capacity; ++i)
+            if (!spare.try_pop(&item) || item != (shape_.fifo ? i : shape_.capacity - 1 - i))
+                return "afterwards its order is wrong";
+        return {};
+    }
+
+    [[nodiscard]] std::string told() const {
+        std::string text;
+        for (auto const& one : history_.all()) {
+            auto const what = static_cast<act>(one.what);
+            text += "\n  " +
+                    (one.afterwards ? std::string("at the end") : "thread " + std::to_string(one.thread)) +
+                    ": " +
+                    (is_push(what)       ? "push "
+                     : what == act::peek ? "peek "
+                                         : "pop ") +
+                    (is_push(what) || one.done ? std::to_string(one.value) : "") +
+                    (one.pending     ? " (never returned)"
+                     : one.done      ? ""
+                     : is_push(what) ? ": full"
+                                     : ": empty");
+        }
+        return text;
+    }
+
+    shape shape_;
+    std::vector<part> parts_;
+    std::uint32_t slots_;
+    decltype(Ring::geometry(1, 1)) geometry_;
+    std::unique_ptr<block[]> memory_;
+    std::vector<std::optional<Ring>> handles_;
+    std::vector<bool> recovered_;
+    history history_;
+    container_state initial_;
+};
+
+}  // namespace zeroipc::model

@@ -1,0 +1,60 @@
+#pragma once
+/// \file
+/// Exploring a scene once for every step before which its victims can die.
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "explorer.hpp"
+
+namespace zeroipc::model {
+
+/// What exploring a scene with deaths found.
+struct deaths_verdict {
+    verdict last{};                 ///< the first wrong one, or the last
+    std::uint64_t executions = 0;   ///< of all
+    std::uint64_t deaths = 0;       ///< combinations of steps at which they died
+    std::vector<unsigned> steps{};  ///< of each victim: the last before which it died
+    bool exhausted = true;
+
+    [[nodiscard]] bool right() const noexcept { return last.right; }
+    [[nodiscard]] std::string text(std::vector<unsigned> const& victims, settings const& how) const {
+        if (right()) return {};
+        std::string at;
+        for (auto const v : victims)
+            at += "thread " + std::to_string(v) + " dies before its step " + std::to_string(how.death[v]) +
+                  "; ";
+        return at + last.text();
+    }
+};
+
+/// Every victim dies before every step that it can reach, in all combinations. \param how is left as it was for the
+/// last exploration, so that a failure can be replayed.
+inline deaths_verdict explore_deaths(scenario& what, settings& how, std::vector<unsigned> const& victims) {
+    deaths_verdict all;
+    all.steps.assign(victims.size(), 0);
+    auto const explore = [&](auto const& self, std::size_t which) -> bool {
+        if (which == victims.size()) {
+            explorer machine(how);
+            all.last = machine.explore(what);
+            all.executions += all.last.executions;
+            all.exhausted = all.exhausted && all.last.exhausted;
+            bool every = true;
+            for (auto const v : victims) every = every && all.last.died[v];
+            all.deaths += every;
+            return all.last.right;
+        }
+        for (unsigned k = 1;; ++k) {
+            how.death[victims[which]] = k;
+            if (!self(self, which + 1)) return false;
+            if (!all.last.died[victims[which]]) return true;
+            all.steps[which] = std::max(all.steps[which], k);
+        }
+    };
+    explore(explore, 0);
+    return all;
+}
+
+}  // namespace zeroipc::model

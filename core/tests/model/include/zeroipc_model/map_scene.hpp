@@ -1,0 +1,397 @@
+#pragma once
+/// \file
+/// Maps as scenarios, on colliding keys.
+
+#include <zeroipc/map.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "atomics.hpp"
+#include "container_scene.hpp"
+#include "history.hpp"
+#include "scenes.hpp"
+
+namespace zeroipc::model {
+
+enum class verb : unsigned { insert, assign, exchange, erase, find, size };
+
+/// One operation of a thread. Values are made unique; `exchange` asks for the value that the scene began with.
+struct deed {
+    verb what;
+    std::uint64_t key;
+};
+
+struct map_part {
+    std::vector<deed> program;
+    std::vector<unsigned> buries{};  ///< as in `part`
+};
+
+/// A map of 64-bit keys and values, as an object with a history.
+struct map_state {
+    std::map<std::uint64_t, std::uint64_t> items{};
+
+    bool apply(operation const& one) {
+        auto const at = items.find(one.key);
+        bool const there = at != items.end();
+        bool const any = one.pending;
+        switch (static_cast<verb>(one.what)) {
+            case verb::insert:
+                if (!any && one.done == there) return false;
+                if (!there) items[one.key] = one.value;
+                return true;
+            case verb::assign:
+                items[one.key] = one.value;
+                return true;
+            case verb::exchange: {
+                bool const same = there && at->second == one.expected;
+                if (!any && one.done != same) return false;
+                if (same) at->second = one.value;
+                return true;
+            }
+            case verb::erase:
+                if (!any && one.done != there) return false;
+                if (there) items.erase(at);
+                return true;
+            case verb::find:
+                return any || (one.done == there && (!there || at->second == one.value));
+            case verb::size:
+                return true;
+        }
+        return false;
+    }
+    bool operator<(map_state const& other) const { return items < other.items; }
+};
+
+/// \tparam Table an algorithm on the model: `Algorithm::table<on_model<...>, 8, 8>`.
+template <class Table>
+class map_scene : public scenario {
+public:
+    struct shape {
+        std::uint64_t capacity = 1;  ///< 1: a single bucket
+        std::vector<std::uint64_t>
+            keys{};  ///< that are in from the start; they may be more than the capacity
+        bool kill_safe = true;
+        std::vector<std::uint64_t> brief{};  ///< keys that were in before, and are not any more
+    };
+
+    map_scene(shape s, std::vector<map_part> parts)
+        : shape_(std::move(s)),
+          parts_(std::move(parts)),
+          slots_(static_cast<std::uint32_t>(parts_.size()) + 1),
+          geometry_(Table::geometry(shape_.capacity, slots_, 0)),
+          memory_(new block[geometry_.total / 64 + 1]) {}
+
+    [[nodiscard]] unsigned threads() const override { return static_cast<unsigned>(parts_.size()); }
+    [[nodiscard]] std::byte* base() override { return memory_[0].bytes; }
+    [[nodiscard]] std::size_t bytes() const override { return (geometry_.total + 63) / 64 * 64; }
+
+    void prepare() override {
+        std::memset(base(), 0, bytes());
+        if constexpr (requires { Table::initialise(base(), geometry_); })
+            Table::initialise(base(), geometry_);
+        for (auto& one : handles_) one.reset();
+        handles_.resize(slots_);
+        history_.clear();
+        initial_.items.clear();
+        auto& spare = handles_.back().emplace(base(), geometry_, slots_ - 1);
+        for (auto const key : shape_.brief) put(spare, key, 1, false);
+        for (auto const key : shape_.keys) {
+            if (put(spare, key, first_value + key, false) != outcome::inserted)
+                throw std::logic_error("the scene does not fit");
+            initial_.items[key] = first_value + key;
+        }
+        for (auto const key : shape_.brief) spare.erase({key});
+        for (unsigned t = 0; t < threads(); ++t)
+            if (parts_[t].buries.empty()) handles_[t].emplace(base(), geometry_, t);
+        recovered_.assign(slots_, false);
+    }
+
+    void run(unsigned t) override {
+        auto& machine = *explorer::active();
+        if (!parts_[t].buries.empty() && !bury(machine, t)) return;
+        std::uint64_t n = 0;
+        for (auto const& one : parts_[t].program) perform(machine, *handles_[t], one, (t + 1) * 0x100U + ++n);
+    }
+
+    std::string check() override {
+        auto& machine = *explorer::active();
+        bool const strong = machine.was_strong();
+        if (shape_.kill_safe) {
+            std::vector<unsigned> left;
+            for (unsigned t = 0; t < threads(); ++t)
+                if (machine.has_died(t))
+                    for (auto const slot : slots_of(t)) left.push_back(slot);
+            // Who has ended closed its handle; only a dead one's slot may still name what it had begun.
+            for (auto passes = left.size(); passes > 0 && !left.empty(); --passes)
+                std::erase_if(
+                    left, [&](unsigned slot) { return recover(slot, [](std::uint32_t) { return true; }); });
+            if (!left.empty())
+                return "slot " + std::to_string(left.front()) + " can't be recovered, though all is quiet";
+            auto wrong = census();
+            if (!wrong.empty()) return wrong;
+        }
+        auto& spare = *handles_.back();
+        for (std::uint64_t key = 0; key < most_keys; ++key) {
+            std::uint64_t value = 0;
+            auto const number = history_.begin(static_cast<unsigned>(verb::find), key, 0);
+            bool const there = spare.find({key}, &value);
+            history_.end(number, there, value);
+        }
+        if (!history_.is_linearizable(initial_, strong)) return "not linearizable:" + told();
+        return takes_as_many();
+    }
+
+    [[nodiscard]] std::string name_of(std::size_t offset) const override {
+        if constexpr (requires { geometry_.blocks; }) {
+            auto const text = [](std::uint64_t n) { return std::to_string(n); };
+            if (offset >= geometry_.blocks) {
+                auto const at = offset - geometry_.blocks;
+                auto const stride = Table::item_stride * 6;
+                return "block[" + text(at / stride) + "].slot[" + text(at % stride / Table::item_stride) +
+                       "]+" + text(at % Table::item_stride);
+            }
+            if (offset >= geometry_.buckets) {
+                auto const at = (offset - geometry_.buckets) % Table::cell_stride;
+                auto const bucket =
+                    "bucket[" + text((offset - geometry_.buckets) / Table::cell_stride) + "].";
+                if (at == 0) return bucket + "header";
+                if (at < 16) return bucket + "link[" + text((at - 8) / 4) + "]";
+                return bucket + "slot[" + text((at - 16) / Table::item_stride) + "]+" +
+                       text((at - 16) % Table::item_stride);
+            }
+            if (offset >= geometry_.owners) return "owner[" + text((offset - geometry_.owners) / 4) + "]";
+            if (offset >= geometry_.slots)
+                return "slot[" + text((offset - geometry_.slots) / 64) + "]." +
+                       ((offset - geometry_.slots) % 64 == 0 ? "reserved" : "block");
+        }
+        return scenario::name_of(offset);
+    }
+
+private:
+    struct alignas(64) block {
+        std::byte bytes[64];
+    };
+    static constexpr std::uint64_t first_value = 0xf00;
+    static constexpr std::uint64_t most_keys = 24;
+
+    [[nodiscard]] std::vector<unsigned> slots_of(unsigned t) const {
+        auto slots = parts_[t].buries;
+        if (slots.empty()) slots.push_back(t);
+        return slots;
+    }
+
+    template <class IsDead>
+    bool recover(unsigned slot, IsDead const& is_dead) {
+        if constexpr (requires { Table::recover(base(), geometry_, slot, is_dead); })
+            return Table::recover(base(), geometry_, slot, is_dead);
+        return true;
+    }
+
+    bool bury(explorer& machine, unsigned t) {
+        for (auto const dead : parts_[t].buries)
+            if (!machine.await_death(dead)) return false;
+        // The kernel says which slots have no living owner.
+        auto const is_dead = [&](std::uint32_t slot) {
+            if (slot >= threads()) return true;
+            for (unsigned u = 0; u < threads(); ++u)
+                if (slots_of(u).back() == slot && !machine.is_gone(u)) return false;
+            return true;
+        };
+        for (auto const dead : parts_[t].buries) recovered_[slots_of(dead).back()] = false;
+        for (int pass = 0; pass < 2; ++pass)
+            for (auto const dead : parts_[t].buries) {
+                auto const slot = slots_of(dead).back();
+                if (recovered_[slot]) continue;
+                machine.begin_operation("recover slot " + std::to_string(slot));
+                recovered_[slot] = recover(slot, is_dead);
+                machine.end_operation(recovered_[slot] ? "recovered" : "parked");
+            }
+        auto const slot = slots_of(parts_[t].buries.back()).back();
+        if (!recovered_[slot]) return false;
+        handles_[t].emplace(base(), geometry_, slot);
+        return true;
+    }
+
+    static outcome put(Table& mine, std::uint64_t key, std::uint64_t value, bool assign) {
+        return mine.template write<false>({key}, [&](std::byte const* old, std::byte* desired) {
+            if (old != nullptr && !assign) return outcome::present;
+            std::memcpy(desired, &value, 8);
+            return old != nullptr ? outcome::assigned : outcome::inserted;
+        });
+    }
+    static outcome exchange(Table& mine, std::uint64_t key, std::uint64_t expected, std::uint64_t value) {
+        return mine.template write<true>({key}, [&](std::byte const* old, std::byte* desired) {
+            if (old == nullptr) return outcome::absent;
+            if (std::memcmp(old, &expected, 8) != 0) return outcome::different;
+            std::memcpy(desired, &value, 8);
+            return outcome::assigned;
+        });
+    }
+
+    void perform(explorer& machine, Table& mine, deed const& one, std::uint64_t value) {
+        static char const* const names[] = {"insert ", "assign ", "exchange ", "erase ", "find ", "size "};
+        auto const writes =
+            one.what == verb::insert || one.what == verb::assign || one.what == verb::exchange;
+        auto const expected = one.what == verb::exchange ? first_value + one.key : 0;
+        auto const number =
+            history_.begin(static_cast<unsigned>(one.what), one.key, writes ? value : 0, expected);
+        machine.begin_operation(machine.tracing()
+                                    ? names[static_cast<unsigned>(one.what)] + std::to_string(one.key)
+                                    : std::string());
+        bool done = false;
+        outcome how = outcome::absent;
+        switch (one.what) {
+            case verb::insert:
+            case verb::assign:
+                how = put(mine, one.key, value, one.what == verb::assign);
+                done = how == outcome::inserted || how == outcome::assigned;
+                break;
+            case verb::exchange:
+                how = exchange(mine, one.key, expected, value);
+                done = how == outcome::assigned;
+                break;
+            case verb::erase:
+                done = mine.erase({one.key});
+                break;
+            case verb::find:
+                value = 0;
+                done = mine.find({one.key}, &value);
+                break;
+            case verb::size:
+                (void)mine.was_size();
+                break;
+        }
+        if (how == outcome::full) machine.fail("full, though there is room");
+        history_.end(number, done, writes || one.what == verb::find ? value : 0);
+        machine.end_operation(machine.tracing() ? (done ? "yes " + std::to_string(value) : "no")
+                                                : std::string());
+    }
+
+    /// No slot is reserved, and every block has one owner: the pool, or the one bucket that links it.
+    std::string census() {
+        if constexpr (requires { Table::visit_blocks(base(), geometry_, [](std::uint32_t) {}); }) {
+            std::vector<std::uint32_t> owners;
+            auto const unsettled =
+                Table::visit_blocks(base(), geometry_, [&](std::uint32_t owner) { owners.push_back(owner); });
+            if (unsettled != 0)
+                return std::to_string(unsettled) + " slots are reserved or closing, and nobody is at it";
+            std::vector<unsigned> links(owners.size(), 0);
+            for (std::uint64_t b = 0; b < geometry_.bucket_count; ++b)
+                for (unsigned k = 0; k < 2; ++k) {
+                    std::uint32_t link = 0;
+                    std::memcpy(&link, base() + geometry_.buckets + Table::cell_stride * b + 8 + 4 * k, 4);
+                    if (link == 0) continue;
+                    if (link > owners.size())
+                        return "a link says that somebody takes a block out, and nobody does";
+                    ++links[link - 1];
+                }
+            for (std::size_t n = 0; n < owners.size(); ++n)
+                if (owners[n] > 1 || links[n] != owners[n])
+                    return "block " + std::to_string(n) + " has owner " + std::to_string(owners[n]) +
+                           " and " + std::to_string(links[n]) + " links";
+        }
+        return {};
+    }
+
+    /// As many keys as its capacity, in whichever bucket.
+    std::string takes_as_many() {
+        if (!shape_.kill_safe) return {};
+        auto& spare = *handles_.back();
+        for (std::uint64_t key = 0; key < most_keys; ++key) spare.erase({key});
+        if (spare.was_size() != 0) return "keys stay that can't be found";
+        for (std::uint64_t key = 100; key < 100 + shape_.capacity; ++key)
+            if (put(spare, key, key, false) != outcome::inserted) return "afterwards it is full too early";
+        for (std::uint64_t key = 100; key < 100 + shape_.capacity; ++key)
+            if (!spare.erase({key})) return "afterwards a key is lost";
+        return {};
+    }
+
+    [[nodiscard]] std::string told() const {
+        static char const* const names[] = {"insert ", "assign ", "exchange ", "erase ", "find ", "size "};
+        std::string text;
+        for (auto const& one : history_.all())
+            text += "\n  " +
+                    (one.afterwards ? std::string("at the end") : "thread " + std::to_string(one.thread)) +
+                    ": " + names[one.what] + std::to_string(one.key) + " " + std::to_string(one.value) +
+                    (one.pending ? " (never returned)"
+                     : one.done  ? ": yes"
+                                 : ": no");
+        return text;
+    }
+
+    shape shape_;
+    std::vector<map_part> parts_;
+    std::uint32_t slots_;
+    decltype(Table::geometry(1, 1, 0)) geometry_;
+    std::unique_ptr<block[]> memory_;
+    std::vector<std::optional<Table>> handles_;
+    std::vector<bool> recovered_;
+    history history_;
+    map_state initial_;
+};
+
+/// What every map is explored with: one bucket, two and three writers on one key and on colliding ones, readers beside
+/// them, blocks that come and go, answers "absent" over two buckets, and deaths.
+template <class Table>
+std::vector<scene_plan> map_scenes(bool kill_safe) {
+    std::vector<scene_plan> all;
+    using keys = std::vector<std::uint64_t>;
+    auto const add = [&](std::string name, keys inside, std::vector<map_part> parts, bounds how,
+                         std::vector<unsigned> victims = {}, std::uint64_t capacity = 1, keys brief = {}) {
+        if (!victims.empty() && !kill_safe) return;
+        typename map_scene<Table>::shape const shape{capacity, std::move(inside), kill_safe,
+                                                     std::move(brief)};
+        all.push_back({std::move(name),
+                       [shape, parts] { return std::make_unique<map_scene<Table>>(shape, parts); },
+                       std::move(victims), how});
+    };
+    using enum verb;
+    map_part const insert1{{{insert, 1}}};
+    map_part const insert2{{{insert, 2}}};
+    map_part const erase1{{{erase, 1}}};
+    map_part const find1{{{find, 1}}};
+    map_part const assign1{{{assign, 1}}};
+    add("two insert one key", {}, {insert1, insert1}, {5, 3});
+    add("two insert, one finds", {}, {insert1, insert1, find1}, {2, 1});
+    add("insert and erase", {1}, {{{{erase, 1}, {insert, 1}}}, {{{find, 1}, {find, 1}}}}, {4, 2});
+    add("two assign, one finds", {1}, {assign1, assign1, find1}, {2, 1});
+    add("exchange once", {1}, {{{{exchange, 1}}}, {{{exchange, 1}}}}, {4, 2});
+    add("exchange against erase and insert", {1}, {{{{exchange, 1}}}, {{{erase, 1}, {insert, 1}}}}, {3, 2});
+    add("a slot of one key becomes another's", {1}, {{{{erase, 1}, {insert, 2}}}, {{{find, 1}, {find, 2}}}},
+        {4, 2});
+    add("colliding keys, two erase", {1, 2}, {{{{erase, 1}, {insert, 3}}}, {{{erase, 2}, {erase, 1}}}},
+        {2, 1});
+    add("2+2", {1}, {assign1, {{{erase, 1}}}, find1, insert2}, {1, 1});
+    add("absent over two buckets", {}, {{{{insert, 1}, {find, 2}}}, {{{insert, 2}, {find, 1}}}}, {5, 3}, {},
+        8);
+    add("a block comes", {1, 2, 3}, {{{{insert, 4}}}, {{{insert, 5}}}}, {2, 1});
+    add("a block comes, found", {1, 2, 3}, {{{{insert, 4}}}, {{{find, 4}, {find, 3}}}}, {3, 2});
+    add("a block goes", {1, 2, 3, 4}, {{{{erase, 4}}}, {{{insert, 5}}}}, {2, 1});
+    add("a block goes, found", {1, 2, 3, 4}, {{{{erase, 4}}}, {{{find, 4}, {find, 1}}}}, {3, 2});
+    add("a block comes and goes", {1, 2, 3}, {{{{insert, 4}, {erase, 4}}}, {{{insert, 5}, {erase, 5}}}},
+        {1, 1});
+    // Deaths.
+    map_part const heir{{{find, 1}, {assign, 1}, {erase, 1}}, {0}};
+    add("an inserter dies", {}, {insert1, insert1, heir}, {2, 0}, {0});
+    add("who assigns dies", {1}, {assign1, {{{find, 1}, {erase, 1}}}, heir}, {1, 1}, {0});
+    add("who erases dies", {1}, {erase1, {{{insert, 1}}}, heir}, {2, 1}, {0});
+    add("who brings a block dies", {1, 2, 3}, {{{{insert, 4}}}, {{{insert, 5}}}, {{{erase, 4}}, {0}}}, {1, 0},
+        {0});
+    add("who takes a block out dies", {1, 2, 3, 4}, {{{{erase, 4}}}, {{{insert, 5}}}, {{{insert, 4}}, {0}}},
+        {1, 0}, {0});
+    add("two die", {1}, {assign1, insert2, {{{find, 1}}}, {{{assign, 1}, {insert, 2}}, {0, 1}}}, {1, 0},
+        {0, 1});
+    add("recovery dies", {1, 2, 3, 4}, {{{{erase, 4}}}, {{{find, 1}}, {0}}, {{{insert, 4}}, {1}}}, {1, 0},
+        {0, 1});
+    return all;
+}
+
+}  // namespace zeroipc::model
