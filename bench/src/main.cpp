@@ -126,16 +126,36 @@ void describe(CLI::App& app, Arguments& a) {
     app.add_flag("--machine", a.machine, "Print this machine's identifier");
 }
 
+/// What a line of the list says behind a variant's properties.
+std::string remarks_on(zeroipc::variants::variant_info const& v) {
+    std::string text;
+    if (v.is_default) text += " (default)";
+    if (v.unsafe) text += " (wrong on purpose)";
+    if (v.max_producers != zeroipc::variants::any_number)
+        text += " (producers: " + std::to_string(v.max_producers) + ")";
+    if (v.max_consumers != zeroipc::variants::any_number)
+        text += " (consumers: " + std::to_string(v.max_consumers) + ")";
+    return text;
+}
+
 int list_variants(bool as_json) {
     auto const& all = zeroipc::variants::list();
     if (as_json) {
         auto array = nlohmann::json::array();
+        auto const limit = [](std::uint32_t handles) {
+            return handles == zeroipc::variants::any_number ? nlohmann::json(nullptr)
+                                                            : nlohmann::json(handles);
+        };
         for (auto const& v : all)
             array.push_back({{"name", v.name},
                              {"structure", v.structure},
                              {"is_default", v.is_default},
                              {"kill_safe", v.kill_safe},
                              {"linearizable_negatives", v.linearizable_negatives},
+                             {"uses_kernel_locks", v.uses_kernel_locks},
+                             {"unsafe", v.unsafe},
+                             {"max_producers", limit(v.max_producers)},
+                             {"max_consumers", limit(v.max_consumers)},
                              {"progress", v.progress},
                              {"source", v.source}});
         std::cout << array.dump(2) << '\n';
@@ -145,8 +165,7 @@ int list_variants(bool as_json) {
     for (auto const& v : all) width = std::max(width, v.name.size());
     for (auto const& v : all)
         std::printf("%-*s  %-9s  %-11s  %s%s\n", static_cast<int>(width), v.name.c_str(), v.progress.c_str(),
-                    v.kill_safe ? "kill-safe" : "kill-unsafe", v.source.c_str(),
-                    v.is_default ? " (default)" : "");
+                    v.kill_safe ? "kill-safe" : "kill-unsafe", v.source.c_str(), remarks_on(v).c_str());
     for (auto const* bound : {bound_cacheline, bound_fetch_add, bound_pipe}) std::printf("%s\n", bound);
     return 0;
 }

@@ -33,9 +33,23 @@ namespace {
 
 std::vector<std::string> all_names() {
     std::vector<std::string> names;
-    for (auto const& info : variants::list()) names.push_back(info.name);
+    for (auto const& info : measured()) names.push_back(info.name);
     for (auto const* bound : {bound_cacheline, bound_fetch_add, bound_pipe}) names.emplace_back(bound);
     return names;
+}
+
+/// What the catalogue says of a name; null if it has none.
+variants::variant_info const* info_of(std::string_view name) {
+    auto const& all = variants::list();
+    auto const at = std::find_if(all.begin(), all.end(), [&](auto const& info) { return info.name == name; });
+    return at == all.end() ? nullptr : &*at;
+}
+
+/// Whether as many handles may push and pop as the cell has workers.
+bool takes_workers_of(Cell const& cell) {
+    auto const* const info = info_of(cell.variant);
+    return info == nullptr ||
+           (cell.producers <= info->max_producers && cell.consumers <= info->max_consumers);
 }
 
 /// Levenshtein distance.
@@ -195,9 +209,21 @@ std::vector<std::string> nearest_names(std::string_view name, std::size_t most) 
     return names;
 }
 
+std::vector<variants::variant_info> const& measured() {
+    static auto const queues = [] {
+        std::vector<variants::variant_info> some;
+        for (auto const& info : variants::list())
+            if (info.structure == "queue" && !info.unsafe) some.push_back(info);
+        return some;
+    }();
+    return queues;
+}
+
 std::vector<std::string> match_variants(std::string const& pattern) {
     std::vector<std::string> matches;
     if (pattern == "default") return {variants::list().front().name};
+    if (auto const* const named = info_of(pattern); named != nullptr && named->structure == "queue")
+        return {pattern};
     for (auto const& name : all_names()) {
         // * stands for slashes too; a bound is meant only where it is named as one.
         bool const meant = pattern.starts_with("bound/") || !name.starts_with("bound/");
@@ -221,6 +247,8 @@ std::vector<Cell> expand(Suite const& suite) {
         std::vector<std::string> names;
         for (auto const& pattern : sweep.variants)
             for (auto& name : match_variants(pattern)) names.push_back(std::move(name));
+        std::set<std::string> too_many_workers;
+        std::set<std::string> planned;
         for (auto const window : sweep.windows_ns) {
             // The bounds stand beside every sweep.
             Cell line;
@@ -259,6 +287,11 @@ std::vector<Cell> expand(Suite const& suite) {
                                     add(one);
                                     continue;
                                 }
+                                if (!takes_workers_of(one)) {
+                                    too_many_workers.insert(name);
+                                    continue;
+                                }
+                                planned.insert(name);
                                 for (auto const capacity : sweep.capacities) {
                                     one.capacity = capacity;
                                     add(one);
@@ -266,6 +299,12 @@ std::vector<Cell> expand(Suite const& suite) {
                             }
                         }
         }
+        for (auto const& name : sweep.variants)
+            if (too_many_workers.contains(name) && !planned.contains(name))
+                throw PlanError("variant '" + name + "' takes at most " +
+                                std::to_string(info_of(name)->max_producers) + " producers and " +
+                                std::to_string(info_of(name)->max_consumers) +
+                                " consumers; the sweep has more at each of its points");
     }
     return cells;
 }

@@ -176,7 +176,7 @@ TEST_CASE("a full product is expanded, each cell once, with the bounds where the
             for (auto const consumers : sweep.consumers) {
                 INFO(producers << "P" << consumers << "C");
                 CHECK(has(cells, cell(Mode::throughput, bound_fetch_add, producers, consumers, 8)));
-                for (auto const& info : zeroipc::variants::list())
+                for (auto const& info : measured())
                     for (auto const payload : sweep.payloads)
                         for (auto const capacity : sweep.capacities) {
                             auto one = cell(Mode::throughput, info.name, producers, consumers, payload);
@@ -188,7 +188,7 @@ TEST_CASE("a full product is expanded, each cell once, with the bounds where the
                         }
             }
     }
-    std::size_t const variants = zeroipc::variants::list().size();
+    std::size_t const variants = measured().size();
     std::size_t const throughput = 6 * 2 * 2 * variants;  // shapes, payloads, capacities
     std::size_t const pingpong = 2 * 2 * variants;
     std::size_t const bounds = 1 + 6 + 2 + 2;  // cache line, fetch-add, pipe in two modes
@@ -207,7 +207,7 @@ TEST_CASE("ping-pong cells have one worker a side, whatever counts the sweep has
         CHECK(cell.producers == 1);
         CHECK(cell.consumers == 1);
     }
-    CHECK(cells.size() == zeroipc::variants::list().size() + 2);  // the cache line and the pipe
+    CHECK(cells.size() == measured().size() + 2);  // the cache line and the pipe
 }
 
 TEST_CASE("the pipe stands only beside one producer and one consumer", "[fast]") {
@@ -260,7 +260,7 @@ TEST_CASE("expanding twice gives the same cells in the same order", "[fast]") {
 TEST_CASE("an empty suite has no cells", "[fast]") { CHECK(expand(Suite{}).empty()); }
 
 TEST_CASE("patterns", "[fast]") {
-    auto const& all = zeroipc::variants::list();
+    auto const& all = measured();
     CHECK(match_variants("default") == std::vector<std::string>{default_queue});
     CHECK(match_variants(mutex_queue) == std::vector<std::string>{mutex_queue});
     CHECK(match_variants("queue/*").size() == all.size());
@@ -294,7 +294,7 @@ TEST_CASE("nearest names come best first and no more than asked for", "[fast]") 
     CHECK(nearest_names("queue/exchange/acq_rel/exp/compcat").front() == default_queue);
     CHECK(nearest_names("queue").size() == 3);
     CHECK(nearest_names("queue", 0).empty());
-    auto const everything = zeroipc::variants::list().size() + 3;
+    auto const everything = measured().size() + 3;
     CHECK(nearest_names("", 1000).size() == everything);
     CHECK(nearest_names(std::string(300, 'x'), 1000).size() == everything);
 }
@@ -323,7 +323,7 @@ TEST_CASE("capacities that a variant does not take are refused", "[fast]") {
         sweep.capacities = {capacity};
         return complaint([&] { expand(suite_of(sweep)); });
     };
-    for (auto const& info : zeroipc::variants::list())
+    for (auto const& info : measured())
         for (auto const mode : {Mode::throughput, Mode::pingpong}) {
             INFO(info.name);
             for (std::uint64_t const good : {2U, 1024U, 1U << 20})
@@ -551,7 +551,7 @@ TEST_CASE("every position is drawn about equally often", "[fast]") {
 
 TEST_CASE("every payload that is planned has a subject", "[fast]") {
     for (auto const payload : payload_sizes()) {
-        for (auto const& info : zeroipc::variants::list()) {
+        for (auto const& info : measured()) {
             auto const subject = find_subject(info.name, payload);
             REQUIRE(subject);
             CHECK(subject->bytes != nullptr);

@@ -15,6 +15,10 @@ std::vector<variant_info> const& list() {
             info.is_default = structures.insert(info.structure).second;
             info.kill_safe = Variant::kill_safe;
             info.linearizable_negatives = Variant::linearizable_negatives;
+            info.uses_kernel_locks = Variant::uses_kernel_locks;
+            info.unsafe = Variant::unsafe;
+            info.max_producers = Variant::max_producers;
+            info.max_consumers = Variant::max_consumers;
             info.progress = Variant::progress;
             info.source = Variant::source;
             infos.push_back(std::move(info));

@@ -2,6 +2,8 @@
 /// \file
 /// The planner: which cells a run has, and in which order. Pure but for reading a suite's file.
 
+#include <zeroipc/variants/catalogue.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -40,8 +42,9 @@ struct Suite {
 Suite read_suite(std::filesystem::path const& file);
 
 /// The cells of a suite, bounds included, each once, in a fixed order. Ping-pong cells have one worker a
-/// side, so other counts add nothing to them. \throws PlanError: unknown variant (names the nearest), payload
-/// or capacity that no variant takes.
+/// side, so other counts add nothing to them. Points with more producers or consumers than a variant takes are
+/// left out for it. \throws PlanError: unknown variant (names the nearest), payload or capacity that no variant
+/// takes, a variant named that takes none of the sweep's numbers of workers.
 std::vector<Cell> expand(Suite const& suite);
 
 /// Order of the cells in each round: a permutation a round, drawn from the seed.
@@ -51,7 +54,11 @@ std::vector<std::vector<std::size_t>> draw_rounds(std::size_t cells, std::uint32
 /// Names in the catalogue and of the bounds that are nearest to `name` by edit distance, best first.
 std::vector<std::string> nearest_names(std::string_view name, std::size_t most = 3);
 
-/// Variants that a name or pattern stands for. \throws PlanError if there is none.
+/// What a pattern may stand for: the catalogue's queues, without those that are wrong on purpose.
+std::vector<variants::variant_info> const& measured();
+
+/// Variants that a name or pattern stands for. One that is wrong on purpose is meant only by its whole name.
+/// \throws PlanError if there is none.
 std::vector<std::string> match_variants(std::string const& pattern);
 
 }  // namespace zeroipc::bench

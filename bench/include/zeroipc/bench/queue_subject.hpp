@@ -60,7 +60,7 @@ struct QueueSubject {
 template <std::size_t N>
 SubjectTable queue_subjects() {
     SubjectTable table;
-    variants::for_each_variant([&]<class Variant>() {
+    variants::for_each_variant<variants::queue_catalogue>([&]<class Variant>() {
         using subject = QueueSubject<Variant, N>;
         table.emplace(Variant::name(), Subject{&subject::bytes, &subject::create, &subject::work});
     });

@@ -3,49 +3,18 @@
 /// The catalogue: the only list of named variants. Tests, harness and reports iterate it. A new policy is one
 /// file and one line here.
 
-#include <zeroipc/queue.hpp>
-
-#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string>
-#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include "mutex_ring.hpp"
 #include "ticket_ring.hpp"
+#include "variant.hpp"
 
 namespace zeroipc::variants {
-
-/// One variant of the queue: a policy list, and what follows from it.
-template <class... Policies>
-struct queue_variant {
-    using policies = zeroipc::detail::queue_policies<Policies...>;
-    using algorithm = typename policies::algorithm;
-
-    /// The structure itself for items of type T.
-    template <class T>
-    using type = Queue<T, Policies...>;
-
-    static constexpr std::string_view structure = "queue";
-    static constexpr bool kill_safe = algorithm::kill_safe;
-    static constexpr bool linearizable_negatives = algorithm::linearizable_negatives;
-    static constexpr bool has_handles = algorithm::has_handles;
-    static constexpr std::string_view progress = algorithm::progress;
-    static constexpr std::string_view source = algorithm::source;
-
-    /// `structure/algorithm/ordering/backoff/layout`; a dash where the algorithm leaves no choice.
-    static std::string name() {
-        auto const part = [](bool chosen, std::string_view text) {
-            return chosen ? std::string(text) : std::string("-");
-        };
-        return std::string(structure) + "/" + std::string(algorithm::name) + "/" +
-               part(algorithm::takes_ordering, policies::ordering::name) + "/" +
-               part(algorithm::takes_backoff, policies::backoff::name) + "/" +
-               std::string(policies::layout::name);
-    }
-};
 
 /// The queue's variants, the default first; then each axis varied around it.
 using queue_catalogue =
@@ -54,16 +23,27 @@ using queue_catalogue =
                queue_variant<layout::padded>, queue_variant<algorithm::ticket>,
                queue_variant<algorithm::ticket, layout::padded>, queue_variant<algorithm::mutex>>;
 
-/// All variants of all structures.
-using catalogue = queue_catalogue;
+/// The stack's variants, in the same order.
+using stack_catalogue =
+    std::tuple<stack_variant<>, stack_variant<ordering::seq_cst>, stack_variant<ordering::fences>,
+               stack_variant<backoff::none>, stack_variant<backoff::pause>, stack_variant<backoff::yield>,
+               stack_variant<layout::padded>>;
 
-/// Calls `visit.template operator()<Variant>()` for each variant, in order.
-template <class Visit>
+/// The map's variants, in the same order.
+using map_catalogue = std::tuple<map_variant<>, map_variant<ordering::seq_cst>, map_variant<ordering::fences>,
+                                 map_variant<backoff::none>, map_variant<backoff::pause>,
+                                 map_variant<backoff::yield>, map_variant<layout::padded>>;
+
+/// All variants of all structures.
+using catalogue = decltype(std::tuple_cat(queue_catalogue{}, stack_catalogue{}, map_catalogue{}));
+
+/// Calls `visit.template operator()<Variant>()` for each variant of a list, in order.
+template <class Catalogue = catalogue, class Visit>
 void for_each_variant(Visit&& visit) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
-        (visit.template operator()<std::tuple_element_t<I, catalogue>>(), ...);
+        (visit.template operator()<std::tuple_element_t<I, Catalogue>>(), ...);
     }
-    (std::make_index_sequence<std::tuple_size_v<catalogue>>());
+    (std::make_index_sequence<std::tuple_size_v<Catalogue>>());
 }
 
 /// What `--list` shows of a variant.
@@ -73,6 +53,10 @@ struct variant_info {
     bool is_default = false;  ///< of its structure
     bool kill_safe = false;
     bool linearizable_negatives = false;
+    bool uses_kernel_locks = false;   ///< runs on no model of the atomics
+    bool unsafe = false;              ///< wrong on purpose, for checkers to find
+    std::uint32_t max_producers = 0;  ///< handles that may push
+    std::uint32_t max_consumers = 0;  ///< handles that may pop
     std::string progress;
     std::string source;
 };

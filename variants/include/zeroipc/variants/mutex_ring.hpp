@@ -144,6 +144,7 @@ struct mutex {
     static constexpr bool takes_backoff = false;
     static constexpr bool kill_safe = true;
     static constexpr bool linearizable_negatives = true;
+    static constexpr bool uses_kernel_locks = true;
     static constexpr std::string_view progress = "blocking";
     static constexpr std::string_view source = "POSIX robust process-shared mutex";
 
