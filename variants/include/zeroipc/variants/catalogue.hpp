@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "mutex_ring.hpp"
+#include "seed_literal.hpp"
 #include "ticket_ring.hpp"
 #include "variant.hpp"
 
@@ -21,7 +22,8 @@ using queue_catalogue =
     std::tuple<queue_variant<>, queue_variant<ordering::seq_cst>, queue_variant<ordering::fences>,
                queue_variant<backoff::none>, queue_variant<backoff::pause>, queue_variant<backoff::yield>,
                queue_variant<layout::padded>, queue_variant<algorithm::ticket>,
-               queue_variant<algorithm::ticket, layout::padded>, queue_variant<algorithm::mutex>>;
+               queue_variant<algorithm::ticket, layout::padded>, queue_variant<algorithm::mutex>,
+               queue_variant<algorithm::seed_literal>>;
 
 /// The stack's variants, in the same order.
 using stack_catalogue =
@@ -39,7 +41,7 @@ using catalogue = decltype(std::tuple_cat(queue_catalogue{}, stack_catalogue{}, 
 
 /// Calls `visit.template operator()<Variant>()` for each variant of a list, in order.
 template <class Catalogue = catalogue, class Visit>
-void for_each_variant(Visit&& visit) {
+constexpr void for_each_variant(Visit&& visit) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
         (visit.template operator()<std::tuple_element_t<I, Catalogue>>(), ...);
     }

@@ -1,0 +1,96 @@
+/// \file
+/// The catalogue as data: names, defaults, claims.
+
+#include <zeroipc/variants/catalogue.hpp>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <tuple>
+
+namespace {
+
+using namespace zeroipc;
+
+TEST_CASE("names are unique and of five parts", "[fast]") {
+    auto const& all = variants::list();
+    REQUIRE(all.size() == std::tuple_size_v<variants::catalogue>);
+    std::set<std::string> names;
+    for (auto const& one : all) {
+        INFO(one.name);
+        CHECK(names.insert(one.name).second);
+        CHECK(std::count(one.name.begin(), one.name.end(), '/') == 4);
+        CHECK(one.name.find("//") == std::string::npos);
+        CHECK(one.name.front() != '/');
+        CHECK(one.name.back() != '/');
+        CHECK(one.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_/-") == std::string::npos);
+        CHECK(one.name.substr(0, one.name.find('/')) == one.structure);
+        CHECK_FALSE(one.progress.empty());
+        CHECK_FALSE(one.source.empty());
+        CHECK(one.max_producers > 0);
+        CHECK(one.max_consumers > 0);
+        CHECK_FALSE((one.unsafe && one.kill_safe));
+        // Who waits for a lock of the kernel is not lock-free.
+        CHECK_FALSE((one.uses_kernel_locks && one.progress != "blocking"));
+    }
+}
+
+TEST_CASE("each structure has one default, which stands first and claims all", "[fast]") {
+    std::set<std::string> structures;
+    for (auto const& one : variants::list()) {
+        INFO(one.name);
+        bool const first = structures.insert(one.structure).second;
+        CHECK(one.is_default == first);
+        if (!first) continue;
+        CHECK(one.kill_safe);
+        CHECK(one.linearizable_negatives);
+        CHECK(one.progress == "lock-free");
+        CHECK_FALSE(one.unsafe);
+        CHECK(one.max_producers == variants::any_number);
+        CHECK(one.max_consumers == variants::any_number);
+        CHECK(one.name.ends_with("/acq_rel/exp/compact"));
+    }
+    CHECK(structures == std::set<std::string>{"map", "queue", "stack"});
+    CHECK(variants::list().front().name == "queue/exchange/acq_rel/exp/compact");
+}
+
+/// An algorithm that does not say from whom it is.
+struct anonymous {
+    using policy_kind = policy::algorithm_kind;
+    static constexpr std::string_view structure = "queue";
+    static constexpr std::string_view name = "anonymous";
+    static constexpr std::uint32_t id = 99;
+    static constexpr std::uint64_t min_capacity = 1;
+    static constexpr bool has_handles = false;
+    static constexpr bool can_sleep = false;
+    static constexpr bool takes_ordering = false;
+    static constexpr bool takes_backoff = false;
+    static constexpr bool kill_safe = false;
+    static constexpr bool linearizable_negatives = false;
+    static constexpr std::string_view progress = "blocking";
+};
+struct signed_by_its_author : anonymous {
+    static constexpr std::string_view source = "Nobody 1970";
+};
+struct of_unknown_progress : signed_by_its_author {
+    static constexpr std::string_view progress = "quick";
+};
+static_assert(!variants::described<anonymous>);
+static_assert(variants::described<signed_by_its_author>);
+static_assert(!variants::described<of_unknown_progress>);
+static_assert(variants::described<algorithm::exchange> && variants::described<algorithm::treiber> &&
+              variants::described<algorithm::buckets>);
+
+TEST_CASE("what an algorithm does not state has the weakest meaning that is usual", "[fast]") {
+    CHECK_FALSE(variants::detail::unsafe<anonymous>());
+    CHECK_FALSE(variants::detail::uses_kernel_locks<anonymous>());
+    CHECK(variants::detail::max_producers<anonymous>() == variants::any_number);
+    CHECK(variants::detail::max_consumers<anonymous>() == variants::any_number);
+    CHECK(variants::detail::uses_kernel_locks<variants::algorithm::mutex>());
+    CHECK(variants::detail::unsafe<variants::algorithm::seed_literal>());
+}
+
+}  // namespace
