@@ -1,9 +1,7 @@
 /// \file
 /// The constants of the variants' bytes are those of core/format/layout.json.
 
-#include <zeroipc/variants/mutex_ring.hpp>
-#include <zeroipc/variants/seed_literal.hpp>
-#include <zeroipc/variants/ticket_ring.hpp>
+#include <zeroipc/variants/catalogue.hpp>
 
 #include <catch2/catch.hpp>
 #include <cstdint>
@@ -27,9 +25,19 @@ TEST_CASE("the other queue algorithms have the constants of layout.json", "[fast
     using ticket = zeroipc::variants::algorithm::ticket;
     using mutex = zeroipc::variants::algorithm::mutex;
     using sketch = zeroipc::variants::algorithm::seed_literal;
+    using faa = zeroipc::variants::algorithm::faa;
+    using scq = zeroipc::variants::algorithm::scq;
+    using spsc = zeroipc::variants::algorithm::spsc;
+    using spsc_batch = zeroipc::variants::algorithm::spsc_batch;
+    using two_lock = zeroipc::variants::algorithm::two_lock;
     CHECK(number("/queue/algorithms/ticket") == ticket::id);
     CHECK(number("/queue/algorithms/mutex") == mutex::id);
     CHECK(number("/queue/algorithms/seed_literal") == sketch::id);
+    CHECK(number("/queue/algorithms/faa") == faa::id);
+    CHECK(number("/queue/algorithms/scq") == scq::id);
+    CHECK(number("/queue/algorithms/spsc") == spsc::id);
+    CHECK(number("/queue/algorithms/spsc") == spsc_batch::id);
+    CHECK(number("/queue/algorithms/two_lock") == two_lock::id);
     CHECK(number("/queue/ticket/capacity_least") == ticket::min_capacity);
     struct odd {
         char bytes[13];
@@ -40,6 +48,51 @@ TEST_CASE("the other queue algorithms have the constants of layout.json", "[fast
           sequence + up(13, number("/queue/ticket/item_alignment")));
     CHECK(ring_of<Queue<odd, mutex>>::item_stride == up(13, number("/queue/mutex/item_alignment")));
     CHECK(ring_of<Queue<odd, sketch>>::item_stride == up(13, number("/queue/seed_literal/item_alignment")));
+    CHECK(ring_of<Queue<odd, spsc>>::item_stride == up(13, number("/queue/spsc/item_alignment")));
+    CHECK(ring_of<Queue<odd, two_lock>>::item_stride == up(13, number("/queue/two_lock/item_alignment")));
+    CHECK(ring_of<Queue<odd, faa>>::item_stride ==
+          number("/queue/faa/turn_bytes") + up(13, number("/queue/faa/item_alignment")));
+    auto const body = number("/queue/layouts/compact/body");
+    auto const line = number("/queue/layouts/compact/line");
+    CHECK(Queue<odd, faa>::bytes_for(4) ==
+          body + line * number("/queue/faa/lines") + 4 * ring_of<Queue<odd, faa>>::item_stride);
+
+    auto const g = ring_of<Queue<odd, scq>>::geometry(4, 9);
+    CHECK(g.half == 16);  // the least power of two that is neither below the capacity nor below the handles
+    CHECK(ring_of<Queue<odd, scq>>::geometry(64, 9).half == 64);
+    CHECK(g.slots == body + line * number("/queue/scq/lines"));
+    CHECK(g.entries == g.slots + 9 * line);
+    CHECK(g.items == up(g.entries + 4 * g.half * number("/queue/scq/entry_bytes"),
+                        number("/queue/scq/items_alignment")));
+    CHECK(ring_of<Queue<odd, scq>>::item_stride == up(13, number("/queue/scq/item_alignment")));
+    CHECK(g.total == g.items + 4 * ring_of<Queue<odd, scq>>::item_stride);
+}
+
+/// A word of a fresh SCQ queue of capacity 2, 4 handle slots: N is 4.
+TEST_CASE("a fresh SCQ queue has its places where layout.json says", "[fast]") {
+    using scq = zeroipc::variants::algorithm::scq;
+    using queue = Queue<std::uint64_t, scq>;
+    zeroipc::testing::segment_name const name;
+    auto memory = zeroipc::Memory::create(name, 1 << 14);
+    queue const q(memory, "q", 2, {4});
+    auto const at = memory.find("q")->offset;
+    zeroipc::testing::raw_object const raw(name);
+    auto const word = [&](std::uint64_t offset) { return raw.read<std::uint64_t>(at + offset); };
+    auto const body = number("/queue/layouts/compact/body");
+    auto const line = number("/queue/layouts/compact/line");
+    auto const line_of = [&](char const* pointer) { return body + line * number(pointer); };
+    CHECK(word(0) == 8);
+    CHECK(word(8) == 8);
+    CHECK(word(line_of("/queue/scq/full/threshold/line")) == ~std::uint64_t{0});
+    CHECK(word(line_of("/queue/scq/free/head/line")) == 8);
+    CHECK(word(line_of("/queue/scq/free/tail/line")) == 10);
+    CHECK(word(line_of("/queue/scq/free/threshold/line")) == 11);
+    // An entry: 3 bits of index, 1 bit of safety, the cycle.
+    auto const entries = body + line * (number("/queue/scq/lines") + 4);
+    for (std::uint64_t i = 0; i < 8; ++i) {
+        CHECK(word(entries + 8 * i) == (8 | 7));
+        CHECK(word(entries + 64 + 8 * i) == (i < 2 ? 16 | 8 | i : 8 | 7));
+    }
 }
 
 }  // namespace

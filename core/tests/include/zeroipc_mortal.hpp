@@ -81,6 +81,10 @@ public:
                                std::memory_order failed) noexcept {
         return compare_exchange_strong(expected, desired, done, failed);
     }
+    V fetch_add(V by, std::memory_order order) noexcept {
+        fate::now().step();
+        return value_.fetch_add(by, order);
+    }
     V fetch_or(V bits, std::memory_order order) noexcept {
         fate::now().step();
         return value_.fetch_or(bits, order);

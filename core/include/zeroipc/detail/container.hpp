@@ -80,12 +80,16 @@ public:
 
     /// Puts items in, in their order, as many as there is space for. Each is an operation of its own, as if pushed
     /// alone: items of other producers may come to stand between them, and a kill costs at most the one in hand,
-    /// behind whole ones. Only the fork check and the wake-up of sleepers are shared by all.
+    /// behind whole ones. Only the fork check and the wake-up of sleepers are shared by all. (An algorithm may publish
+    /// them together: then all of them appear at one moment.)
     /// \return how many. Fewer than given: it was full at one moment behind the last one.
     /// \throws error: corrupt; what was put in before that stays in.
     std::size_t try_push_n(std::span<T const> items) {
         may_push();
-        return batch(items, items_wait_, [&](T const& item) { return ring_.try_push(&item); });
+        if constexpr (requires { ring_.try_push_n(items.data(), items.size()); })
+            return woken(ring_.try_push_n(items.data(), items.size()), items_wait_);
+        else
+            return batch(items, items_wait_, [&](T const& item) { return ring_.try_push(&item); });
     }
 
     /// Takes items out into `items`, in their order, as many as there are. Each is an operation of its own, as above;
@@ -94,7 +98,10 @@ public:
     /// is as before. \throws error: corrupt; what was taken out before that stands in `items`.
     std::size_t try_pop_n(std::span<T> items) {
         may_pop();
-        return batch(items, space_wait_, [&](T& item) { return ring_.try_pop(&item); });
+        if constexpr (requires { ring_.try_pop_n(items.data(), items.size()); })
+            return woken(ring_.try_pop_n(items.data(), items.size()), space_wait_);
+        else
+            return batch(items, space_wait_, [&](T& item) { return ring_.try_pop(&item); });
     }
 
     /// Puts an item in, waiting for space. Blocking. \return false if there was none until the time was over.
@@ -209,6 +216,9 @@ private:
             if (done > 0) wake(sleepers);
             throw;
         }
+        return woken(done, sleepers);
+    }
+    std::size_t woken(std::size_t done, typename waiters::word* sleepers) {
         if (done > 0) wake(sleepers);
         return done;
     }

@@ -10,9 +10,13 @@
 #include <utility>
 #include <vector>
 
+#include "faa_ring.hpp"
 #include "mutex_ring.hpp"
+#include "scq_ring.hpp"
 #include "seed_literal.hpp"
+#include "spsc_ring.hpp"
 #include "ticket_ring.hpp"
+#include "two_lock_ring.hpp"
 #include "variant.hpp"
 
 namespace zeroipc::variants {
@@ -22,7 +26,10 @@ using queue_catalogue =
     std::tuple<queue_variant<>, queue_variant<ordering::seq_cst>, queue_variant<ordering::fences>,
                queue_variant<backoff::none>, queue_variant<backoff::pause>, queue_variant<backoff::yield>,
                queue_variant<layout::padded>, queue_variant<algorithm::ticket>,
-               queue_variant<algorithm::ticket, layout::padded>, queue_variant<algorithm::mutex>,
+               queue_variant<algorithm::ticket, layout::padded>, queue_variant<algorithm::faa>,
+               queue_variant<algorithm::scq>, queue_variant<algorithm::spsc>,
+               queue_variant<algorithm::spsc, layout::padded>, queue_variant<algorithm::spsc_batch>,
+               queue_variant<algorithm::two_lock>, queue_variant<algorithm::mutex>,
                queue_variant<algorithm::seed_literal>>;
 
 /// The stack's variants, in the same order.

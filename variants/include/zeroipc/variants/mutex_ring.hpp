@@ -1,21 +1,17 @@
 #pragma once
 /// \file
-/// The baseline: a ring under one robust, process-shared POSIX mutex. Kill-safe, because the kernel hands the
-/// mutex of a dead owner on (EOWNERDEAD) and each operation changes the ring by one store; blocking, because
-/// a stopped owner stops all.
+/// The baseline: a ring under one robust, process-shared POSIX mutex. Kill-safe (see robust_mutex); blocking, because a
+/// stopped owner stops all.
 
-#include <pthread.h>
-#include <zeroipc/error.hpp>
 #include <zeroipc/policy.hpp>
 #include <zeroipc/table.hpp>
 
 #include <atomic>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
-#include <system_error>
+
+#include "robust_mutex.hpp"
 
 namespace zeroipc::variants {
 
@@ -38,32 +34,24 @@ public:
     };
 
     static constexpr shape geometry(std::uint64_t capacity, std::uint32_t /*handle_slots*/) noexcept {
-        auto const items = layout::body_offset + format::align_up(sizeof(pthread_mutex_t), layout::line);
+        auto const items = layout::body_offset + robust_mutex::stride(layout::line);
         return {capacity, items, items + item_stride * capacity};
     }
 
-    /// The mutex is the one thing here that zeroed memory is not.
     static void initialise(std::byte* base, shape const&) {
-        pthread_mutexattr_t attributes;
-        check(::pthread_mutexattr_init(&attributes), "pthread_mutexattr_init");
-        check(::pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED),
-              "pthread_mutexattr_setpshared");
-        check(::pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST),
-              "pthread_mutexattr_setrobust");
-        check(::pthread_mutex_init(mutex_at(base), &attributes), "pthread_mutex_init");
-        ::pthread_mutexattr_destroy(&attributes);
+        robust_mutex(base + layout::body_offset).initialise();
     }
 
     mutex_ring(std::byte* base, shape const& s, std::uint32_t /*slot*/)
         : head_(reinterpret_cast<word*>(base + layout::head_offset)),
           tail_(reinterpret_cast<word*>(base + layout::tail_offset)),
-          mutex_(mutex_at(base)),
+          mutex_(base + layout::body_offset),
           items_(base + s.items),
           capacity_(s.capacity) {}
 
     /// Blocking. Commit: the store to tail.
     bool try_push(void const* item) {
-        guard const locked(*mutex_);
+        robust_mutex::guard const locked(mutex_);
         auto const tail =
             tail_->load(std::memory_order_relaxed);  // all accesses here are ordered by the mutex
         if (tail - head_->load(std::memory_order_relaxed) >= capacity_) return false;
@@ -75,7 +63,7 @@ public:
 
     /// Blocking. Commit: the store to head, after the copy: a kill in between leaves the item in the queue.
     bool try_pop(void* item) {
-        guard const locked(*mutex_);
+        robust_mutex::guard const locked(mutex_);
         auto const head = head_->load(std::memory_order_relaxed);
         if (head == tail_->load(std::memory_order_relaxed)) return false;
         atomics::read_payload(item, items_ + item_stride * (head & (capacity_ - 1)), ItemBytes);
@@ -85,7 +73,7 @@ public:
     }
 
     [[nodiscard]] std::uint64_t was_size() const {
-        guard const locked(*mutex_);
+        robust_mutex::guard const locked(mutex_);
         auto const size = tail_->load(std::memory_order_relaxed) - head_->load(std::memory_order_relaxed);
         return size < capacity_ ? size : capacity_;
     }
@@ -93,37 +81,9 @@ public:
     [[nodiscard]] observer& observed() noexcept { return observer_; }
 
 private:
-    static pthread_mutex_t* mutex_at(std::byte* base) noexcept {
-        return reinterpret_cast<pthread_mutex_t*>(base + layout::body_offset);
-    }
-
-    static void check(int number, char const* what) {
-        if (number != 0)
-            throw error(errc::system, std::string(what) + ": " + std::system_category().message(number));
-    }
-
-    class guard {
-    public:
-        explicit guard(pthread_mutex_t& mutex) : mutex_(mutex) {
-            int const number = ::pthread_mutex_lock(&mutex_);
-            if (number == EOWNERDEAD)
-                ::pthread_mutex_consistent(&mutex_);  // head and tail are right at every instruction
-            else
-                check(number, "pthread_mutex_lock");
-        }
-        ~guard() { ::pthread_mutex_unlock(&mutex_); }
-        guard(guard const&) = delete;
-        guard& operator=(guard const&) = delete;
-        guard(guard&&) = delete;
-        guard& operator=(guard&&) = delete;
-
-    private:
-        pthread_mutex_t& mutex_;
-    };
-
     word* head_;
     word* tail_;
-    pthread_mutex_t* mutex_;
+    robust_mutex mutex_;
     std::byte* items_;
     std::uint64_t capacity_;
     [[no_unique_address]] observer observer_;

@@ -1,0 +1,69 @@
+#pragma once
+/// \file
+/// A robust, process-shared POSIX mutex in shared memory, and the lock on it. The kernel hands the mutex of a dead owner on
+/// (EOWNERDEAD). What it protects is changed by one store an operation, so that it is right at every instruction, and the
+/// next owner has nothing to put in order.
+
+#include <pthread.h>
+#include <zeroipc/error.hpp>
+#include <zeroipc/table.hpp>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <system_error>
+
+namespace zeroipc::variants {
+
+class robust_mutex {
+public:
+    /// Bytes from one mutex to what follows it, where lines are `line` bytes apart.
+    static constexpr std::uint64_t stride(std::uint64_t line) noexcept {
+        return format::align_up(sizeof(pthread_mutex_t), line);
+    }
+
+    explicit robust_mutex(std::byte* at) noexcept : mutex_(reinterpret_cast<pthread_mutex_t*>(at)) {}
+
+    /// Makes it. A mutex is the one thing here that zeroed memory is not. \throws error(errc::system)
+    void initialise() const {
+        pthread_mutexattr_t attributes;
+        check(::pthread_mutexattr_init(&attributes), "pthread_mutexattr_init");
+        check(::pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED),
+              "pthread_mutexattr_setpshared");
+        check(::pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST),
+              "pthread_mutexattr_setrobust");
+        check(::pthread_mutex_init(mutex_, &attributes), "pthread_mutex_init");
+        ::pthread_mutexattr_destroy(&attributes);
+    }
+
+    /// Holds it for as long as the object lives. Blocking.
+    class guard {
+    public:
+        explicit guard(robust_mutex const& mutex) : mutex_(mutex.mutex_) {
+            int const number = ::pthread_mutex_lock(mutex_);
+            if (number == EOWNERDEAD)
+                ::pthread_mutex_consistent(mutex_);
+            else
+                check(number, "pthread_mutex_lock");
+        }
+        ~guard() { ::pthread_mutex_unlock(mutex_); }
+        guard(guard const&) = delete;
+        guard& operator=(guard const&) = delete;
+        guard(guard&&) = delete;
+        guard& operator=(guard&&) = delete;
+
+    private:
+        pthread_mutex_t* mutex_;
+    };
+
+private:
+    static void check(int number, char const* what) {
+        if (number != 0)
+            throw error(errc::system, std::string(what) + ": " + std::system_category().message(number));
+    }
+
+    pthread_mutex_t* mutex_;
+};
+
+}  // namespace zeroipc::variants
