@@ -276,4 +276,13 @@ struct no_backoff {
     void operator()() const noexcept {}
 };
 
+/// For algorithms that wait for each other: another thread must go on.
+struct giving_way {
+    using policy_kind = policy::backoff_kind;
+    static constexpr std::string_view name = "model";
+    void operator()() const noexcept {
+        if (auto* const m = detail::machine()) m->yield();
+    }
+};
+
 }  // namespace zeroipc::model

@@ -25,7 +25,8 @@ template <class Policies>
 struct on_model {
     using layout = typename Policies::layout;
     using ordering = ordering_of<typename Policies::ordering>;
-    using backoff = no_backoff;
+    using backoff = std::conditional_t<Policies::algorithm::progress == std::string_view("blocking"),
+                                       giving_way, no_backoff>;
     using observer = zeroipc::observer::none;
     using atomics = model::atomics;
 };
@@ -56,11 +57,13 @@ inline bool is_push(act what) noexcept {
 /// A queue or a stack of 64-bit items, as an object with a history. Ordered for the search.
 struct container_state {
     bool fifo = true;
+    bool negatives = true;  ///< whether "full" and "empty" must be true
     std::uint64_t capacity = 0;
     std::vector<std::uint64_t> items{};
 
     bool apply(operation const& one) {
         auto const what = static_cast<act>(one.what);
+        if (!negatives && !one.pending && !one.done) return true;
         if (is_push(what)) {
             if (items.size() == capacity) return one.pending || !one.done;
             if (!one.pending && !one.done) return false;
@@ -81,9 +84,12 @@ struct container_state {
     bool operator<(container_state const& other) const noexcept { return items < other.items; }
 };
 
-/// \tparam Ring an algorithm on the model: `Algorithm::ring<on_model<...>, 8>`.
-template <class Ring>
+/// \tparam Policies of a queue or stack.
+template <class Policies>
 class container_scene : public scenario {
+    using Ring = typename Policies::algorithm::template ring<on_model<Policies>, 8>;
+    using layout = typename Policies::layout;
+
 public:
     struct shape {
         bool fifo = true;
@@ -91,7 +97,7 @@ public:
         unsigned filled = 0;  ///< items that are in from the start
         unsigned laps = 0;    ///< times that all items went in and out before
         bool kill_safe = true;
-        bool linearizable = true;
+        bool linearizable = true;  ///< the answers full and empty, too
     };
 
     container_scene(shape const& s, std::vector<part> parts)
@@ -113,6 +119,7 @@ public:
         history_.clear();
         initial_.items.clear();
         initial_.fifo = shape_.fifo;
+        initial_.negatives = shape_.linearizable;
         initial_.capacity = shape_.capacity;
         auto& spare = handles_.back().emplace(base(), geometry_, slots_ - 1);
         std::uint64_t item = 0;
@@ -156,39 +163,38 @@ public:
         }
         auto wrong = drain();
         if (!wrong.empty()) return wrong;
-        if (shape_.linearizable && !history_.is_linearizable(initial_, strong))
-            return "not linearizable:" + told();
+        if (!history_.is_linearizable(initial_, strong)) return "not linearizable:" + told();
         return full_capacity();
     }
 
     [[nodiscard]] std::string name_of(std::size_t offset) const override {
+        auto const text = [](std::size_t n) { return std::to_string(n); };
+        if (offset == layout::items_wait_offset) return "items_wait";
         if constexpr (requires { geometry_.cells; }) {
             if (offset >= geometry_.buffers)
-                return std::string("buffer[") +
-                       std::to_string((offset - geometry_.buffers) / Ring::item_stride) + "]";
-            if (offset >= geometry_.cells)
-                return std::string("cell[") + std::to_string((offset - geometry_.cells) / 8) + "]";
+                return "buffer[" + text((offset - geometry_.buffers) / Ring::item_stride) + "]";
+            if (offset >= geometry_.cells) return "cell[" + text((offset - geometry_.cells) / 8) + "]";
             if (offset >= geometry_.slots) {
-                static char const* const names[] = {"out", "in", "position", "expected", "?", "?", "?", "?"};
-                return "slot[" + std::to_string((offset - geometry_.slots) / 64) + "]." +
-                       names[(offset - geometry_.slots) % 64 / 8];
+                static char const* const names[] = {"out", "in", "position", "expected"};
+                auto const in_slot = (offset - geometry_.slots) % layout::line;
+                return "slot[" + text((offset - geometry_.slots) / layout::line) + "]." +
+                       (in_slot < 32 ? names[in_slot / 8] : "?");
             }
-            if (offset < 16) return offset == 0 ? "head" : "tail";
         } else if constexpr (requires { geometry_.nodes; }) {
             if (offset >= geometry_.nodes)
-                return "node[" + std::to_string((offset - geometry_.nodes) / Ring::item_stride + 1) + "]+" +
-                       std::to_string((offset - geometry_.nodes) % Ring::item_stride);
+                return "node[" + text((offset - geometry_.nodes) / Ring::item_stride + 1) + "]+" +
+                       text((offset - geometry_.nodes) % Ring::item_stride);
             if (offset >= geometry_.witnesses)
-                return "witness[" + std::to_string((offset - geometry_.witnesses) / geometry_.row) + "," +
-                       std::to_string((offset - geometry_.witnesses) % geometry_.row / 8) + "]";
+                return "witness[" + text((offset - geometry_.witnesses) / geometry_.row) + "," +
+                       text((offset - geometry_.witnesses) % geometry_.row / 8) + "]";
             if (offset >= geometry_.slots)
-                return "slot[" + std::to_string((offset - geometry_.slots) / 64) + "]." +
-                       ((offset - geometry_.slots) % 64 == 0 ? "state" : "expected");
-            if (offset == 0) return "top";
-            if (offset == 80) return "free";
+                return "slot[" + text((offset - geometry_.slots) / layout::line) + "]." +
+                       ((offset - geometry_.slots) % layout::line == 0 ? "state" : "expected");
+            if (offset == layout::top_offset) return "top";
+            if (offset == layout::free_offset) return "free";
         }
-        if (offset == 88) return "items_wait";
-        if (offset == 92) return "space_wait";
+        if (shape_.fifo && offset == layout::head_offset) return "head";
+        if (shape_.fifo && offset == layout::tail_offset) return "tail";
         return scenario::name_of(offset);
     }
 
@@ -279,8 +285,7 @@ private:
         }
     }
     typename waiters::word& items_wait() {
-        return *reinterpret_cast<typename waiters::word*>(base() +
-                                                          zeroipc::layout::compact::items_wait_offset);
+        return *reinterpret_cast<typename waiters::word*>(base() + layout::items_wait_offset);
     }
     void wake() {
         zeroipc::observer::none nobody;

@@ -3,7 +3,9 @@
 /// What every queue and stack is explored with: two or three threads on each side at capacities 1 and 2, answers "full"
 /// and "empty" over two cells, sleepers, and deaths.
 
+#include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,25 +20,68 @@ struct promises {
     bool kill_safe = true;
     bool linearizable = true;  ///< answers full and empty, too
     bool sleeps = true;
+    bool single = false;  ///< one producer and one consumer at a time
     std::uint64_t least_capacity = 1;
 };
+
+/// As the algorithm says of itself.
+template <class Policies>
+promises promises_of() {
+    using algorithm = typename Policies::algorithm;
+    promises p;
+    p.fifo = algorithm::structure == std::string_view("queue");
+    p.kill_safe = algorithm::kill_safe;
+    p.linearizable = algorithm::linearizable_negatives;
+    p.sleeps = algorithm::can_sleep;
+    p.least_capacity = algorithm::min_capacity;
+    if constexpr (requires { algorithm::max_producers; }) p.single = true;
+    return p;
+}
 
 template <class Ring>
 concept can_peek = requires(Ring ring, void* item) {
     ring.try_peek(item);
 };
 
+/// Whether at most one thread at a time pushes, and one pops: an heir comes when the other is dead.
+inline bool is_single(std::vector<part> const& parts) {
+    auto const takes_part = [&](auto const& role, std::size_t t, auto const& self) -> bool {
+        if (std::any_of(parts[t].program.begin(), parts[t].program.end(), role)) return true;
+        return std::any_of(parts[t].buries.begin(), parts[t].buries.end(),
+                           [&](unsigned dead) { return self(role, dead, self); });
+    };
+    auto const pops = [](act what) {
+        return what == act::pop || what == act::pop_for_sure || what == act::pop_sleeping;
+    };
+    unsigned pushing = 0;
+    unsigned popping = 0;
+    for (std::size_t t = 0; t < parts.size(); ++t) {
+        bool const pushes_itself = std::any_of(parts[t].program.begin(), parts[t].program.end(), is_push);
+        bool const pops_itself = std::any_of(parts[t].program.begin(), parts[t].program.end(), pops);
+        bool heir_pushes = false;
+        bool heir_pops = false;
+        for (auto const dead : parts[t].buries) {
+            heir_pushes = heir_pushes || takes_part(is_push, dead, takes_part);
+            heir_pops = heir_pops || takes_part(pops, dead, takes_part);
+        }
+        pushing += pushes_itself && !heir_pushes;
+        popping += pops_itself && !heir_pops;
+    }
+    return pushing <= 1 && popping <= 1;
+}
+
 /// \return scenes of a container, for scenes.hpp to explore.
-template <class Ring>
-std::vector<scene_plan> container_scenes(promises const& p) {
+template <class Policies>
+std::vector<scene_plan> container_scenes(promises const& p = promises_of<Policies>()) {
     std::vector<scene_plan> all;
     auto const add = [&](std::string name, std::uint64_t capacity, unsigned filled, std::vector<part> parts,
                          bounds how, std::vector<unsigned> victims = {}, unsigned laps = 0) {
         if (capacity < p.least_capacity || (!victims.empty() && !p.kill_safe)) return;
-        typename container_scene<Ring>::shape const shape{p.fifo, capacity,    filled,
-                                                          laps,   p.kill_safe, p.linearizable};
+        if (p.single && !is_single(parts)) return;
+        typename container_scene<Policies>::shape const shape{p.fifo, capacity,    filled,
+                                                              laps,   p.kill_safe, p.linearizable};
         all.push_back({std::move(name),
-                       [shape, parts] { return std::make_unique<container_scene<Ring>>(shape, parts); },
+                       [shape, parts] { return std::make_unique<container_scene<Policies>>(shape, parts); },
                        std::move(victims), how});
     };
     using enum act;
@@ -44,7 +89,8 @@ std::vector<scene_plan> container_scenes(promises const& p) {
     part const out{{pop}};
     part const in2{{push, push}};
     part const out2{{pop, pop}};
-    act const look = can_peek<Ring> ? peek : size;
+    act const look =
+        can_peek<typename Policies::algorithm::template ring<on_model<Policies>, 8>> ? peek : size;
     for (std::uint64_t const capacity : {1U, 2U}) {
         auto const at = ", capacity " + std::to_string(capacity);
         unsigned const some = capacity == 1 ? 0 : 1;
@@ -81,6 +127,8 @@ std::vector<scene_plan> container_scenes(promises const& p) {
     add("two die", 1, 0, {in, out, {{push, pop}}, {{push}, {0, 1}}}, {1, 0}, {0, 1});
     add("two die in one role", 2, 1, {in, in, {{pop, push}}, {{pop}, {1, 0}}}, {1, 0}, {0, 1});
     add("recovery dies", 1, 0, {in, {{pop}, {0}}, {{push, pop}, {1}}}, {2, 0}, {0, 1});
+    add("a producer dies, another takes its place", 2, 1, {in2, out2, {{push}, {0}}}, {2, 1}, {0});
+    add("a consumer dies, another takes its place", 2, 1, {out2, in2, {{pop}, {0}}}, {2, 1}, {0});
     // Nobody waits for the dead.
     add("a producer dies, a survivor goes on", 2, 0, {in, {{push_for_sure, pop_for_sure}}}, {2, 1}, {0});
     add("a consumer dies, a survivor goes on", p.least_capacity, static_cast<unsigned>(p.least_capacity),
@@ -89,13 +137,13 @@ std::vector<scene_plan> container_scenes(promises const& p) {
 }
 
 /// What a lock-free container passes, and a blocking one does not, for the test that this is told.
-template <class Ring>
-scene_plan survivor_scene(promises const& p) {
+template <class Policies>
+scene_plan survivor_scene(promises const& p = promises_of<Policies>()) {
     using enum act;
-    typename container_scene<Ring>::shape const shape{p.fifo, 2, 0, 0, false, false};
+    typename container_scene<Policies>::shape const shape{p.fifo, 2, 0, 0, false, false};
     std::vector<part> const parts{{{push}}, {{push_for_sure, pop_for_sure}}};
     return {"a producer dies, a survivor goes on",
-            [shape, parts] { return std::make_unique<container_scene<Ring>>(shape, parts); },
+            [shape, parts] { return std::make_unique<container_scene<Policies>>(shape, parts); },
             {0},
             {2, 1}};
 }

@@ -137,8 +137,13 @@ public:
         if (++steps_[t] == how_.death[t]) die();
         ++in_operation_[t];
         if (++time_ > how_.steps) fail("no end after " + std::to_string(how_.steps) + " steps");
-        if (at != nullptr && decision) decision = is_shared(at);
-        if (decision) reschedule();
+        if (at != nullptr && !memory_.holds(at)) fail("an access outside of the structure");
+        if (how_.how == strategy::replay)
+            decision = true;
+        else if (at != nullptr && decision)
+            decision = is_shared(at);
+        if (decision && !just_chosen_[t]) reschedule();
+        if (decision) just_chosen_[t] = false;
         taken_.push_back(static_cast<std::uint8_t>(t));
         if (in_operation_[t] == 1) began_[t] = time_;
         for (unsigned u = 0; u < threads_; ++u)
@@ -306,6 +311,7 @@ private:
         for (unsigned t = 0; t < threads_; ++t) {
             state_[t] = state::ready;
             steps_[t] = in_operation_[t] = 0;
+            just_chosen_[t] = at_a_step_[t] = false;
             fibers_.start(t, [this, t] { body(t); });
         }
         if (how_.how == strategy::pct) draw_priorities();
@@ -394,7 +400,9 @@ private:
         auto const next = pick(running_);
         if (next == running_) return;
         next_ = next;
+        at_a_step_[running_] = true;
         switch_away();
+        at_a_step_[running_] = false;
     }
     /// Another thread must go on here, if there is one.
     void give_way() {
@@ -430,25 +438,26 @@ private:
             if (n > 0) break;
             if (!revive()) return nobody;
         }
-        if (n == 1) return options[0];
         unsigned which = 0;
-        switch (how_.how) {
-            case strategy::exhaustive:
-                which = branch(n);
-                if (current != nobody && which != 0) --preemptions_;
-                break;
-            case strategy::random:
-                which = current == nobody || below(3) == 0 ? below(n) : 0;
-                break;
-            case strategy::pct:
-                for (unsigned i = 1; i < n; ++i)
-                    if (priority_[options[i]] > priority_[options[which]]) which = i;
-                break;
-            case strategy::replay:
-                for (unsigned i = 0; i < n && taken_.size() < plan_.size(); ++i)
-                    if (options[i] == plan_[taken_.size()]) which = i;
-                break;
-        }
+        if (n > 1) switch (how_.how) {
+                case strategy::exhaustive:
+                    which = branch(n);
+                    if (current != nobody && which != 0) --preemptions_;
+                    break;
+                case strategy::random:
+                    which = current == nobody || below(3) == 0 ? below(n) : 0;
+                    break;
+                case strategy::pct:
+                    for (unsigned i = 1; i < n; ++i)
+                        if (priority_[options[i]] > priority_[options[which]]) which = i;
+                    break;
+                case strategy::replay:
+                    for (unsigned i = 0; i < n && taken_.size() < plan_.size(); ++i)
+                        if (options[i] == plan_[taken_.size()]) which = i;
+                    break;
+            }
+        // Who is chosen before it has come to its next step need not be chosen again there.
+        if (options[which] != current) just_chosen_[options[which]] = !at_a_step_[options[which]];
         return options[which];
     }
 
@@ -546,6 +555,8 @@ private:
     unsigned running_ = nobody;
     unsigned next_ = nobody;
     std::array<state, most_threads> state_{};
+    std::array<bool, most_threads> just_chosen_{};
+    std::array<bool, most_threads> at_a_step_{};  ///< paused just before a step
     std::array<void*, most_threads> asleep_on_{};
     std::array<unsigned, most_threads> steps_{};
     std::array<unsigned, most_threads> in_operation_{};

@@ -70,9 +70,12 @@ struct map_state {
     bool operator<(map_state const& other) const { return items < other.items; }
 };
 
-/// \tparam Table an algorithm on the model: `Algorithm::table<on_model<...>, 8, 8>`.
-template <class Table>
+/// \tparam Policies of a map.
+template <class Policies>
 class map_scene : public scenario {
+    using Table = typename Policies::algorithm::template table<on_model<Policies>, 8, 8>;
+    using layout = typename Policies::layout;
+
 public:
     struct shape {
         std::uint64_t capacity = 1;  ///< 1: a single bucket
@@ -169,8 +172,8 @@ public:
             }
             if (offset >= geometry_.owners) return "owner[" + text((offset - geometry_.owners) / 4) + "]";
             if (offset >= geometry_.slots)
-                return "slot[" + text((offset - geometry_.slots) / 64) + "]." +
-                       ((offset - geometry_.slots) % 64 == 0 ? "reserved" : "block");
+                return "slot[" + text((offset - geometry_.slots) / layout::line) + "]." +
+                       ((offset - geometry_.slots) % layout::line == 0 ? "reserved" : "block");
         }
         return scenario::name_of(offset);
     }
@@ -340,17 +343,17 @@ private:
 
 /// What every map is explored with: one bucket, two and three writers on one key and on colliding ones, readers beside
 /// them, blocks that come and go, answers "absent" over two buckets, and deaths.
-template <class Table>
-std::vector<scene_plan> map_scenes(bool kill_safe) {
+template <class Policies>
+std::vector<scene_plan> map_scenes(bool kill_safe = Policies::algorithm::kill_safe) {
     std::vector<scene_plan> all;
     using keys = std::vector<std::uint64_t>;
     auto const add = [&](std::string name, keys inside, std::vector<map_part> parts, bounds how,
                          std::vector<unsigned> victims = {}, std::uint64_t capacity = 1, keys brief = {}) {
         if (!victims.empty() && !kill_safe) return;
-        typename map_scene<Table>::shape const shape{capacity, std::move(inside), kill_safe,
-                                                     std::move(brief)};
+        typename map_scene<Policies>::shape const shape{capacity, std::move(inside), kill_safe,
+                                                        std::move(brief)};
         all.push_back({std::move(name),
-                       [shape, parts] { return std::make_unique<map_scene<Table>>(shape, parts); },
+                       [shape, parts] { return std::make_unique<map_scene<Policies>>(shape, parts); },
                        std::move(victims), how});
     };
     using enum verb;

@@ -27,7 +27,7 @@ enum class kind { load, store, modify, fence };
 
 /// The letter of a list of numbered accesses.
 template <class Access>
-inline constexpr char letter_of = '?';
+inline constexpr char letter_of = 'A';
 template <>
 inline constexpr char letter_of<exchange_access> = 'Q';
 template <>

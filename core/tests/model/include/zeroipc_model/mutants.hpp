@@ -1,0 +1,74 @@
+#pragma once
+/// \file
+/// Weakening every ordered access of a structure, one at a time, and looking which scene notices.
+
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "scenes.hpp"
+#include "sites.hpp"
+
+namespace zeroipc::model {
+
+/// One access weakened in one way, and what came of it.
+struct mutant {
+    mutation change{};
+    bool caught = false;
+    std::string scene{};  ///< that noticed
+    std::string how{};    ///< the first line of what it said
+};
+
+/// Every way to weaken an access that some scene makes, in the order of the structure's numbers.
+inline std::vector<mutation> mutations_of(std::vector<scene_plan> const& plans) {
+    std::vector<mutation> all;
+    sites::met = &all;
+    effort brief;
+    brief.less_preemptions = 9;
+    brief.executions = 300;
+    brief.random = 100;
+    for (auto const& plan : plans) explore_scene(plan, brief);
+    sites::met = nullptr;
+    std::sort(all.begin(), all.end(), [](mutation const& a, mutation const& b) {
+        auto const key = [](mutation const& m) {
+            return std::pair(std::pair(m.where.letter == 0, m.where.number), std::pair(m.where.what, m.what));
+        };
+        return key(a) < key(b);
+    });
+    return all;
+}
+
+/// Explores a scene with one access weakened.
+inline scene_result explore_mutant(scene_plan const& plan, mutation const& change, effort const& how) {
+    sites::active = &change;
+    auto result = explore_scene(plan, how);
+    sites::active = nullptr;
+    return result;
+}
+
+/// Looks for a scene that notices: first all with small bounds, then all with their own.
+inline mutant hunt(std::vector<scene_plan> const& plans, mutation const& change, bool whole) {
+    mutant result;
+    result.change = change;
+    for (unsigned const less : {2U, 0U}) {
+        if (less == 0 && !whole) break;
+        for (auto const& plan : plans) {
+            effort how;
+            how.less_preemptions = less;
+            how.less_stale = less > 0 ? 1 : 0;
+            how.executions = less > 0 ? 20'000 : 3'000'000;
+            how.random = less > 0 ? 2'000 : 20'000;
+            auto const seen = explore_mutant(plan, change, how);
+            if (seen.right) continue;
+            result.caught = true;
+            result.scene = plan.name;
+            auto const text = seen.text.substr(seen.text.find(": ") + 2);
+            result.how = text.substr(0, text.find('\n'));
+            return result;
+        }
+    }
+    return result;
+}
+
+}  // namespace zeroipc::model

@@ -1,0 +1,135 @@
+/// \file
+/// The catalogue on the model of weak memory: every variant that the model can see is explored with what it promises.
+/// A variant that is new in the catalogue is explored without a change here.
+
+#include <zeroipc/variants/catalogue.hpp>
+#include <zeroipc_model/container_scenes.hpp>
+#include <zeroipc_model/map_scene.hpp>
+
+#include <catch2/catch.hpp>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <vector>
+
+namespace {
+
+using namespace zeroipc;
+using namespace zeroipc::model;
+
+// The structure that this program is built for: its catalogue.
+#define ZEROIPC_CATALOGUE_(structure) variants::structure##_catalogue
+#define ZEROIPC_CATALOGUE(structure) ZEROIPC_CATALOGUE_(structure)
+using subjects = ZEROIPC_CATALOGUE(ZEROIPC_STRUCTURE);
+
+template <class Variant>
+constexpr bool is_map = Variant::structure == std::string_view("map");
+
+/// What an exploration of this variant shows that no other one's does. (Backoff is nothing to the model.)
+template <class Variant>
+constexpr bool is_visible =
+    !Variant::uses_kernel_locks && !Variant::unsafe &&
+    (!Variant::algorithm::takes_backoff ||
+     std::is_same_v<typename Variant::policies::backoff, zeroipc::backoff::exponential>);
+
+template <class Variant>
+std::vector<scene_plan> scenes_of() {
+    if constexpr (is_map<Variant>)
+        return map_scenes<typename Variant::policies>();
+    else
+        return container_scenes<typename Variant::policies>();
+}
+
+template <class Variant>
+void explore_all(effort const& how) {
+    std::uint64_t executions = 0;
+    std::uint64_t random = 0;
+    std::uint64_t deaths = 0;
+    unsigned longest = 0;
+    auto const plans = scenes_of<Variant>();
+    REQUIRE(!plans.empty());
+    for (auto const& plan : plans) {
+        auto const result = explore_scene(plan, how);
+        INFO(Variant::name() << ", seed " << how.seed << ": " << result.text);
+        CHECK(result.right);
+        CHECK(result.exhausted);
+        if (!plan.victims.empty()) CHECK(result.deaths > 0);
+        executions += result.executions;
+        random += result.random;
+        deaths += result.deaths;
+        longest = std::max(longest, result.longest);
+    }
+    std::printf(
+        "%s: %zu scenes, %llu runs within their bounds, %llu random ones (seed %llu), dead before %llu "
+        "steps; longest operation %u steps\n",
+        Variant::name().c_str(), plans.size(), static_cast<unsigned long long>(executions),
+        static_cast<unsigned long long>(random), static_cast<unsigned long long>(how.seed),
+        static_cast<unsigned long long>(deaths), longest);
+}
+
+TEMPLATE_LIST_TEST_CASE("each variant keeps its promises on the model, at a glance", "[fast]", subjects) {
+    if constexpr (is_visible<TestType>) {
+        effort how;
+        how.less_preemptions = 9;
+        how.less_stale = 9;
+        how.random = 100;
+        explore_all<TestType>(how);
+    }
+}
+
+TEMPLATE_LIST_TEST_CASE("each variant keeps its promises on the model, within small bounds", "[medium]",
+                        subjects) {
+    if constexpr (is_visible<TestType>) {
+        effort how;
+        how.less_preemptions = 2;
+        how.less_stale = 1;
+        how.random = 1'000;
+        explore_all<TestType>(how);
+    }
+}
+
+TEMPLATE_LIST_TEST_CASE("each variant keeps its promises on the model", "[slow]", subjects) {
+    if constexpr (is_visible<TestType>) {
+        effort how;
+        how.random = 100'000;
+        explore_all<TestType>(how);
+    }
+}
+
+/// Blocking algorithms are found out; the others pass the same scene. (In it two push.)
+TEMPLATE_LIST_TEST_CASE("who waits for the dead is found", "[fast]", subjects) {
+    if constexpr (!is_map<TestType> && is_visible<TestType> && TestType::max_producers > 1) {
+        constexpr bool lock_free = TestType::progress != std::string_view("blocking");
+        auto const plan = survivor_scene<typename TestType::policies>();
+        auto const result = explore_scene(plan, {});
+        INFO(TestType::name() << ": " << result.text);
+        CHECK(result.right == lock_free);
+        if (!lock_free) {
+            CHECK(result.text.find("no progress") != std::string::npos);
+            std::printf("%s is not lock-free: %s\n", TestType::name().c_str(),
+                        result.text.substr(0, result.text.find('\n')).c_str());
+        }
+    }
+}
+
+TEMPLATE_LIST_TEST_CASE("what is wrong on purpose is found", "[fast]", subjects) {
+    if constexpr (!is_map<TestType> && TestType::unsafe) {
+        promises p = promises_of<typename TestType::policies>();
+        p.kill_safe = false;
+        std::string first;
+        for (auto const& plan : container_scenes<typename TestType::policies>(p)) {
+            auto const result = explore_scene(plan, {});
+            if (result.right) continue;
+            first = result.text;
+            break;
+        }
+        INFO(first);
+        CHECK(first.find("race: ") != std::string::npos);
+        std::printf("%s: %s\n", TestType::name().c_str(), first.substr(0, first.find('\n')).c_str());
+    }
+}
+
+}  // namespace
