@@ -53,6 +53,10 @@ Sweep sweep_of(std::vector<std::string> variants) {
     return sweep;
 }
 
+bool takes(zeroipc::variants::variant_info const& info, std::uint32_t producers, std::uint32_t consumers) {
+    return producers <= info.max_producers && consumers <= info.max_consumers;
+}
+
 std::vector<std::string> keys_of(std::vector<Cell> const& cells) {
     std::vector<std::string> keys;
     for (auto const& cell : cells) keys.push_back(cell.key());
@@ -181,18 +185,59 @@ TEST_CASE("a full product is expanded, each cell once, with the bounds where the
                         for (auto const capacity : sweep.capacities) {
                             auto one = cell(Mode::throughput, info.name, producers, consumers, payload);
                             one.capacity = capacity;
-                            CHECK(has(cells, one));
+                            CHECK(has(cells, one) == takes(info, producers, consumers));
                             one.mode = Mode::pingpong;
                             one.producers = one.consumers = 1;
                             CHECK(has(cells, one));
                         }
             }
     }
-    std::size_t const variants = measured().size();
-    std::size_t const throughput = 6 * 2 * 2 * variants;  // shapes, payloads, capacities
-    std::size_t const pingpong = 2 * 2 * variants;
+    std::size_t throughput = 0;
+    for (auto const& info : measured())
+        for (auto const producers : sweep.producers)
+            for (auto const consumers : sweep.consumers)
+                throughput +=
+                    takes(info, producers, consumers) ? std::size_t{2 * 2} : 0;  // payloads, capacities
+    CHECK(throughput > 100);
+    std::size_t const pingpong = 2 * 2 * measured().size();
     std::size_t const bounds = 1 + 6 + 2 + 2;  // cache line, fetch-add, pipe in two modes
     CHECK(cells.size() == 2 * (throughput + pingpong + bounds));
+}
+
+TEST_CASE("a variant has no cells with more workers than it takes", "[fast]") {
+    constexpr char const* single = "queue/spsc/acq_rel/-/compact";
+    auto const shapes = [&](std::string const& variants) {
+        auto sweep = sweep_of({variants});
+        sweep.producers = {1, 2};
+        sweep.consumers = {1, 2};
+        return count_of(expand(suite_of(sweep)), single, Mode::throughput);
+    };
+    CHECK(shapes(single) == 1);
+    CHECK(shapes("queue/*") == 1);
+
+    auto sweep = sweep_of({single});
+    sweep.consumers = {2, 3};
+    auto const why = complaint([&] { expand(suite_of(sweep)); });
+    CHECK_THAT(why, Contains(single) && Contains("at most 1 producers and 1 consumers"));
+    sweep.variants = {"queue/*"};  // a pattern means those that fit
+    CHECK(complaint([&] { expand(suite_of(sweep)); }).empty());
+    sweep.variants = {single};
+    sweep.modes = {Mode::pingpong};
+    CHECK(count_of(expand(suite_of(sweep)), single, Mode::pingpong) == 1);
+}
+
+TEST_CASE("what is wrong on purpose is measured only by its whole name", "[fast]") {
+    constexpr char const* sketch = "queue/seed_literal/-/-/compact";
+    for (auto const* const pattern : {"*", "queue/*", "queue/seed*"}) {
+        INFO(pattern);
+        if (std::string(pattern) == "queue/seed*") {
+            CHECK_THAT(complaint([&] { match_variants(pattern); }), Contains("no variant"));
+            continue;
+        }
+        for (auto const& name : match_variants(pattern)) CHECK(name != sketch);
+    }
+    CHECK(match_variants(sketch) == std::vector<std::string>{sketch});
+    CHECK(find_subject(sketch, 8));
 }
 
 TEST_CASE("ping-pong cells have one worker a side, whatever counts the sweep has", "[fast]") {
