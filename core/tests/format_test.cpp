@@ -680,7 +680,8 @@ TEST_CASE("an array has the bytes of the golden images", "[fast]") {
 }
 
 TEST_CASE("every ordering edge of the pages is named at both ends", "[fast]") {
-    auto const page = GENERATE(as<std::string>{}, "segment.md", "array.md", "queue.md", "stack.md", "map.md");
+    auto const page = GENERATE(as<std::string>{}, "segment.md", "array.md", "queue.md", "queue_more.md",
+                               "stack.md", "map.md");
     auto const edges = edges_of(page);
     REQUIRE_FALSE(edges.empty());
     for (auto const& [own, partners] : edges) {
@@ -694,6 +695,7 @@ TEST_CASE("every ordering edge of the pages is named at both ends", "[fast]") {
         {"segment.md", "T1 T2 T3 T4 "},
         {"array.md", "A1 A2 A3 A4 "},
         {"queue.md", "Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 S1 S2 S3 W1 W2 W3 W4 "},
+        {"queue_more.md", "D1 D2 F1 F2 F3 F4 F5 N1 N2 P1 P2 "},
         {"stack.md", "L1 L2 L3 L4 L5 L6 L7 L8 "},
         {"map.md", "M1 M10 M11 M2 M3 M4 M5 M6 M7 M8 M9 "}};
     std::string names;
