@@ -5,6 +5,7 @@
 #include <zeroipc/variants/catalogue.hpp>
 #include <zeroipc/zeroipc.hpp>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <cstdint>
@@ -19,7 +20,9 @@ namespace {
 using namespace zeroipc;
 using namespace zeroipc::testing;
 
+using variants::map_variant;
 using variants::queue_variant;
+using variants::stack_variant;
 namespace algorithm = variants::algorithm;
 
 /// The queue of a variant, and the same on atomics that die.
@@ -28,11 +31,12 @@ using queue_of = typename Variant::template type<std::uint64_t>;
 template <class Variant>
 using mortal_of = queue_of<typename Variant::template on<mortal>>;
 
-TEMPLATE_TEST_CASE("rings with locks, and for one producer: a process dies at each step", "[fast]",
+TEMPLATE_TEST_CASE("arrays with locks, and for one producer: a process dies at each step", "[fast]",
                    (queue_variant<algorithm::mutex>), (queue_variant<algorithm::mutex, layout::padded>),
                    (queue_variant<algorithm::two_lock>), (queue_variant<algorithm::two_lock, layout::padded>),
                    (queue_variant<algorithm::spsc>), (queue_variant<algorithm::spsc, ordering::fences>),
-                   (queue_variant<algorithm::spsc_batch>)) {
+                   (queue_variant<algorithm::spsc_batch>), (stack_variant<algorithm::stack_mutex>),
+                   (stack_variant<algorithm::stack_mutex, layout::padded>)) {
     watchdog const limit(100);
     static_assert(TestType::kill_safe);
     using native = queue_of<TestType>;
@@ -71,17 +75,85 @@ TEMPLATE_TEST_CASE("rings with locks, and for one producer: a process dies at ea
             std::vector<std::uint64_t> left;
             std::uint64_t item = 0;
             while (survivor.try_pop(item)) left.push_back(item);
+            bool const stack = TestType::structure == "stack";
+            if (stack) std::reverse(left.begin(), left.end());
             INFO("step " << k);
             if (push)
                 CHECK((left == std::vector<std::uint64_t>{1, 2} ||
                        left == std::vector<std::uint64_t>{1, 2, 3}));
             else
-                CHECK((left == std::vector<std::uint64_t>{1, 2} || left == std::vector<std::uint64_t>{2}));
+                CHECK((left == std::vector<std::uint64_t>{1, 2} ||
+                       left == std::vector<std::uint64_t>{stack ? 1U : 2U}));
             for (std::uint64_t i = 0; i < 4; ++i) CHECK(survivor.try_push(i));
             CHECK_FALSE(survivor.try_push(4));
             if (end == 0) break;
         }
     CHECK(deaths >= 8);
+}
+
+/// The striped map: whatever its step of death, an operation took place or did not; and no node is lost for good.
+TEST_CASE("the map with striped locks: a process dies at each step", "[fast]") {
+    watchdog const limit(100);
+    using variant = map_variant<algorithm::striped>;
+    using native = variant::type<std::uint64_t, std::uint64_t>;
+    using mortal_map = variant::on<mortal>::type<std::uint64_t, std::uint64_t>;
+    enum class operation { insert, assign, erase };
+    std::uint64_t deaths = 0;
+    for (auto const what : {operation::insert, operation::assign, operation::erase})
+        for (std::uint64_t k = 1;; ++k) {
+            segment_name const name;
+            auto memory = Memory::create(name, 1 << 14);
+            native survivor(memory, "m", 4, {1, 1});
+            survivor.insert(1, 10);
+            survivor.insert(2, 20);
+            child doomed([&] {
+                auto mine = Memory::open(name.str());
+                mortal_map m(mine, "m");
+                fate::now() = {};
+                fate::now().last = k;
+                if (what == operation::insert) m.insert(3, 30);
+                if (what == operation::assign) m.insert_or_assign(1, 11);
+                if (what == operation::erase) m.erase(1);
+            });
+            int const end = doomed.wait();
+            REQUIRE((end == 0 || end == -SIGKILL));
+            deaths += end == -SIGKILL;
+            // Another one fills the map, so that it looks for the dead one's node, and dies over it or elsewhere.
+            child second([&] {
+                auto mine = Memory::open(name.str());
+                mortal_map m(mine, "m");
+                fate::now() = {};
+                fate::now().last = 1 + 7 * k % 80;
+                for (std::uint64_t key = 100; m.insert(key, 0) == outcome::inserted;) ++key;
+            });
+            int const its_end = second.wait();
+            REQUIRE((its_end == 0 || its_end == -SIGKILL));
+            for (std::uint64_t key = 100; key < 110; ++key) survivor.erase(key);
+            INFO("operation " << static_cast<int>(what) << ", step " << k);
+            CHECK(survivor.find(2) == 20);
+            auto const one = survivor.find(1);
+            auto const three = survivor.find(3);
+            if (what == operation::insert) {
+                CHECK(one == 10);
+                CHECK((!three || three == 30));
+            } else {
+                CHECK_FALSE(three);
+                CHECK((one == 10 || (what == operation::assign ? one == 11 : !one)));
+            }
+            // All of the capacity is there, time and again.
+            for (std::uint64_t lap = 0; lap < 5; ++lap) {
+                for (std::uint64_t key = 0; key < 4; ++key)
+                    CHECK(survivor.insert_or_assign(key, lap) != outcome::full);
+                CHECK(survivor.was_size() == 4);
+                std::uint64_t more = 4;
+                while (survivor.insert(more, 0) == outcome::inserted) ++more;
+                CHECK(more <= 8);  // four stripes
+                for (std::uint64_t key = 0; key < more; ++key) CHECK(survivor.erase(key));
+                CHECK(survivor.was_empty());
+            }
+            if (end == 0) break;
+        }
+    CHECK(deaths >= 20);
 }
 
 /// Why the ticket ring does not claim to be safe from kills.

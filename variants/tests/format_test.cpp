@@ -68,6 +68,45 @@ TEST_CASE("the other queue algorithms have the constants of layout.json", "[fast
     CHECK(g.total == g.items + 4 * ring_of<Queue<odd, scq>>::item_stride);
 }
 
+TEST_CASE("the other algorithms of stack and map have the constants of layout.json", "[fast]") {
+    using mutex = zeroipc::variants::algorithm::stack_mutex;
+    using striped = zeroipc::variants::algorithm::striped;
+    struct odd {
+        char bytes[13];
+    };
+    CHECK(number("/stack/algorithms/mutex") == mutex::id);
+    CHECK(number("/stack/mutex/item_alignment") == 8);
+    CHECK(ring_of<zeroipc::Stack<odd, mutex>>::item_stride == 16);
+
+    CHECK(number("/map/algorithms/striped") == striped::id);
+    using map = zeroipc::Map<std::uint64_t, odd, striped>;
+    using table = striped::table<map::policies, 8, 13>;
+    CHECK(table::item_stride == number("/map/striped/link_bytes") + number("/map/striped/word_bytes") + 16);
+    auto const body = number("/map/layouts/compact/body");
+    auto const line = number("/map/layouts/compact/line");
+    auto const g = table::geometry(100, 0, 7);
+    CHECK(g.stripes == number("/map/striped/stripes_most"));
+    CHECK(table::geometry(5, 0, 7).stripes == 8);
+    CHECK(g.mutexes == body);
+    CHECK(g.pool == body + line * 65);  // a mutex of 40 bytes a line, and the pool's
+    CHECK(g.buckets == g.pool + line);
+    CHECK(g.nodes % number("/map/striped/nodes_alignment") == 0);
+    CHECK(g.nodes - (g.buckets + number("/map/striped/bucket_bytes") * 100) < 64);
+    CHECK(g.total == g.nodes + table::item_stride * 164);
+
+    zeroipc::testing::segment_name const name;
+    auto memory = zeroipc::Memory::create(name, 1 << 16);
+    map m(memory, "m", 100);
+    m.insert(1, {});
+    m.insert(2, {});
+    m.erase(1);
+    auto const at = memory.find("m")->offset + g.pool;
+    zeroipc::testing::raw_object const raw(name);
+    CHECK(raw.read<std::uint64_t>(at + number("/map/striped/pool/first_free/offset")) == 1);
+    CHECK(raw.read<std::uint64_t>(at + number("/map/striped/pool/ever_used/offset")) == 2);
+    CHECK(raw.read<std::uint64_t>(at + number("/map/striped/pool/died/offset")) == 0);
+}
+
 /// A word of a fresh SCQ queue of capacity 2, 4 handle slots: N is 4.
 TEST_CASE("a fresh SCQ queue has its places where layout.json says", "[fast]") {
     using scq = zeroipc::variants::algorithm::scq;

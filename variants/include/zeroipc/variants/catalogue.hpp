@@ -12,9 +12,11 @@
 
 #include "faa_ring.hpp"
 #include "mutex_ring.hpp"
+#include "mutex_stack.hpp"
 #include "scq_ring.hpp"
 #include "seed_literal.hpp"
 #include "spsc_ring.hpp"
+#include "striped_map.hpp"
 #include "ticket_ring.hpp"
 #include "two_lock_ring.hpp"
 #include "variant.hpp"
@@ -36,12 +38,13 @@ using queue_catalogue =
 using stack_catalogue =
     std::tuple<stack_variant<>, stack_variant<ordering::seq_cst>, stack_variant<ordering::fences>,
                stack_variant<backoff::none>, stack_variant<backoff::pause>, stack_variant<backoff::yield>,
-               stack_variant<layout::padded>>;
+               stack_variant<layout::padded>, stack_variant<algorithm::stack_mutex>>;
 
 /// The map's variants, in the same order.
-using map_catalogue = std::tuple<map_variant<>, map_variant<ordering::seq_cst>, map_variant<ordering::fences>,
-                                 map_variant<backoff::none>, map_variant<backoff::pause>,
-                                 map_variant<backoff::yield>, map_variant<layout::padded>>;
+using map_catalogue =
+    std::tuple<map_variant<>, map_variant<ordering::seq_cst>, map_variant<ordering::fences>,
+               map_variant<backoff::none>, map_variant<backoff::pause>, map_variant<backoff::yield>,
+               map_variant<layout::padded>, map_variant<algorithm::striped>>;
 
 /// All variants of all structures.
 using catalogue = decltype(std::tuple_cat(queue_catalogue{}, stack_catalogue{}, map_catalogue{}));

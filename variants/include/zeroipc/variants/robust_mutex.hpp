@@ -42,11 +42,13 @@ public:
     public:
         explicit guard(robust_mutex const& mutex) : mutex_(mutex.mutex_) {
             int const number = ::pthread_mutex_lock(mutex_);
-            if (number == EOWNERDEAD)
+            former_owner_died_ = number == EOWNERDEAD;
+            if (former_owner_died_)
                 ::pthread_mutex_consistent(mutex_);
             else
                 check(number, "pthread_mutex_lock");
         }
+        [[nodiscard]] bool former_owner_died() const noexcept { return former_owner_died_; }
         ~guard() { ::pthread_mutex_unlock(mutex_); }
         guard(guard const&) = delete;
         guard& operator=(guard const&) = delete;
@@ -55,6 +57,7 @@ public:
 
     private:
         pthread_mutex_t* mutex_;
+        bool former_owner_died_ = false;
     };
 
 private:
