@@ -433,15 +433,14 @@ TEST_CASE("two dead handles that name each other's buffers, larger", "[medium]")
 // ---------------------------------------------------------------------------------------------------------------------
 // Every shared step, by SIGKILL, through segment, locks and handles.
 
-struct verdict {
-    std::uint64_t commits;
-    std::uint64_t opened;
+struct verdict : visible {
+    std::atomic<std::uint64_t> opened{0};
 };
 
 void real_deaths(std::uint64_t capacity, fill state, op what, std::uint64_t j, bool kill_recovery, tally& t) {
     constexpr std::uint32_t slots = 4;
-    shared<verdict> seen;
     for (std::uint64_t k = 1;; ++k) {
+        shared<verdict> const seen;
         segment_name const name;
         auto memory = Memory::create(name, 1 << 16);
         native_queue survivor(memory, "q", capacity, {slots});
@@ -462,7 +461,6 @@ void real_deaths(std::uint64_t capacity, fill state, op what, std::uint64_t j, b
         };
         prepare(state, capacity, push, pop);
 
-        *seen = {};
         constexpr std::uint64_t in_hand = 1000000;
         // k counts from the operation's first step, or from the first step of opening a handle behind a
         // death.
@@ -477,7 +475,7 @@ void real_deaths(std::uint64_t capacity, fill state, op what, std::uint64_t j, b
             f.last = k;
             f.cells = mine.base() + entry->offset + shape.cells;
             f.cells_end = mine.base() + entry->offset + shape.buffers;
-            f.commits_seen = &seen->commits;
+            f.seen = &*seen;
             std::uint64_t got = 0;
             if (what == op::push)
                 q.try_push(in_hand);

@@ -642,15 +642,14 @@ TEST_CASE("two dead handles and one alive, larger", "[medium]") {
 // ---------------------------------------------------------------------------------------------------------------------
 // Every shared step, by SIGKILL, through segment, locks and handles.
 
-struct verdict {
-    std::uint64_t commits;
-    std::uint64_t opened;
+struct verdict : visible {
+    std::atomic<std::uint64_t> opened{0};
 };
 
 void real_deaths(std::uint64_t capacity, fill state, op what, std::uint64_t j, bool kill_recovery, tally& t) {
     constexpr std::uint32_t slots = 4;
-    shared<verdict> seen;
     for (std::uint64_t k = 1;; ++k) {
+        shared<verdict> const seen;
         segment_name const name;
         auto memory = Memory::create(name, 1 << 16);
         native_stack survivor(memory, "s", capacity, {slots});
@@ -672,7 +671,6 @@ void real_deaths(std::uint64_t capacity, fill state, op what, std::uint64_t j, b
         };
         prepare(state, capacity, push, pop);
 
-        *seen = {};
         constexpr std::uint64_t in_hand = 1000000;
         child doomed([&] {
             auto mine = Memory::open(name.str());
@@ -684,7 +682,7 @@ void real_deaths(std::uint64_t capacity, fill state, op what, std::uint64_t j, b
             f.last = k;
             f.cells = top;
             f.cells_end = top + 8;
-            f.commits_seen = &seen->commits;
+            f.seen = &*seen;
             item got{};
             if (what == op::push)
                 s.try_push(item::of(in_hand));

@@ -20,6 +20,18 @@
 
 namespace zeroipc::testing {
 
+/// What a shared step is, as far as tests ask.
+enum class access : std::uint64_t { other, announcement, sleep, wake };
+
+/// What a process that may be killed shows to those who outlive it, in memory that they share. It is written at
+/// once, for a kill leaves no time.
+struct visible {
+    std::atomic<std::uint64_t> commits{0};
+    std::atomic<std::uint64_t> sleeps{0};        ///< system calls to sleep, counted just before each
+    std::atomic<std::uint64_t> announced_at{0};  ///< the step that said for the first time that somebody will sleep
+    std::atomic<access> died_at{access::other};
+};
+
 /// What happens to the running operation, and what it has done. One for the process: these tests have one
 /// thread.
 struct fate {
@@ -28,8 +40,8 @@ struct fate {
     std::jmp_buf* abandon = nullptr;                      ///< where to go on; null: SIGKILL
     std::uint64_t interrupted_at = 0;                     ///< before this step ...
     std::function<void()> const* interruption = nullptr;  ///< ... somebody else runs
-    std::uint64_t commits = 0;              ///< successful exchanges of words in [cells, cells_end)
-    std::uint64_t* commits_seen = nullptr;  ///< where the survivors can read that; may be null
+    std::uint64_t commits = 0;  ///< successful exchanges of words in [cells, cells_end)
+    visible* seen = nullptr;    ///< where the survivors can read that; may be null
     std::function<void()> const* on_commit = nullptr;  ///< called behind each
     void const* cells = nullptr;
     void const* cells_end = nullptr;
@@ -39,8 +51,10 @@ struct fate {
         return one;
     }
 
-    void step() {
+    void step(access what = access::other) {
         ++taken;
+        if (seen != nullptr && what == access::announcement && seen->announced_at == 0)
+            seen->announced_at = taken;
         if (taken == interrupted_at) {
             fate const mine = *this;
             *this = fate{};
@@ -48,13 +62,14 @@ struct fate {
             *this = mine;
         }
         if (taken != last) return;
+        if (seen != nullptr) seen->died_at = what;
         if (abandon == nullptr) ::raise(SIGKILL);
         std::longjmp(*abandon, 1);  // no destructor is passed over: see the rings' commit and recover
     }
     void committed(void const* word) {
         if (word < cells || word >= cells_end) return;
         ++commits;
-        if (commits_seen != nullptr) *commits_seen = commits;
+        if (seen != nullptr) seen->commits = commits;
         if (on_commit != nullptr) (*on_commit)();
     }
 };
@@ -85,8 +100,9 @@ public:
         fate::now().step();
         return value_.fetch_add(by, order);
     }
+    /// Only who is about to sleep does this.
     V fetch_or(V bits, std::memory_order order) noexcept {
-        fate::now().step();
+        fate::now().step(access::announcement);
         return value_.fetch_or(bits, order);
     }
 
@@ -134,11 +150,12 @@ struct mortal {
 
     static void futex_wait(word<std::uint32_t>& at, std::uint32_t seen,
                            std::chrono::nanoseconds limit) noexcept {
-        fate::now().step();
+        fate::now().step(access::sleep);
+        if (auto* const seen_by = fate::now().seen) ++seen_by->sleeps;
         atomics::native::futex_wait(reinterpret_cast<std::atomic<std::uint32_t>&>(at), seen, limit);
     }
     static void futex_wake_all(word<std::uint32_t>& at) noexcept {
-        fate::now().step();
+        fate::now().step(access::wake);
         atomics::native::futex_wake_all(reinterpret_cast<std::atomic<std::uint32_t>&>(at));
     }
 
