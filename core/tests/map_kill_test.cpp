@@ -26,6 +26,7 @@
 #include "zeroipc_map_testing.hpp"
 #include "zeroipc_mortal.hpp"
 #include "zeroipc_testing.hpp"
+#include "zeroipc_traced.hpp"
 
 namespace {
 
@@ -602,6 +603,35 @@ TEST_CASE("two dead handles and a living one on the same slots and blocks, more"
 // ---------------------------------------------------------------------------------------------------------------------
 // Every shared step, by SIGKILL, through segment, locks and handles.
 
+/// Does it on a map whose values are its keys.
+template <class M>
+void act_on(M& m, deed const& d) {
+    number seen = d.key;
+    switch (d.what) {
+        case op::insert:
+            m.insert(d.key, d.value);
+            break;
+        case op::assign:
+            m.insert_or_assign(d.key, d.value);
+            break;
+        case op::erase:
+            m.erase(d.key);
+            break;
+        case op::exchange:
+            m.compare_exchange(d.key, seen, d.key + 1000);
+            break;
+    }
+}
+
+/// All keys can be removed, the bucket filled and emptied, and every block is in the pool at last.
+void empty_fill_empty(Memory& memory, native_map& one, native_map& other, model const& now,
+                      std::uint32_t slots) {
+    for (auto const& [key, value] : now) REQUIRE(one.erase(key));
+    for (number i = 0; i < 15; ++i) REQUIRE(one.insert(i, i) == outcome::inserted);
+    for (number i = 0; i < 15; ++i) REQUIRE(other.erase(i));
+    REQUIRE(census_of<native_map>(memory, "m", 1, slots).all_in_pool());
+}
+
 void real_deaths(deed const& d, unsigned keys, bool kill_recovery, tally& t) {
     constexpr std::uint32_t slots = 4;
     auto const g = table::geometry(1, slots);
@@ -620,21 +650,7 @@ void real_deaths(deed const& d, unsigned keys, bool kill_recovery, tally& t) {
             if (m.handle_slot() != 1) return 1;
             fate::now() = {};
             fate::now().last = k;
-            number seen = d.key;
-            switch (d.what) {
-                case op::insert:
-                    m.insert(d.key, d.value);
-                    break;
-                case op::assign:
-                    m.insert_or_assign(d.key, d.value);
-                    break;
-                case op::erase:
-                    m.erase(d.key);
-                    break;
-                case op::exchange:
-                    m.compare_exchange(d.key, seen, d.key + 1000);
-                    break;
-            }
+            act_on(m, d);
             return 0;
         });
         int const end = doomed.wait();
@@ -670,10 +686,7 @@ void real_deaths(deed const& d, unsigned keys, bool kill_recovery, tally& t) {
         REQUIRE(read_contents(base, g, at_last));
         REQUIRE(at_last == now);
         REQUIRE(census_of<native_map>(memory, "m", 1, slots).right());
-        for (auto const& [key, value] : now) REQUIRE(newcomer.erase(key));
-        for (number i = 0; i < 15; ++i) REQUIRE(newcomer.insert(i, i) == outcome::inserted);
-        for (number i = 0; i < 15; ++i) REQUIRE(survivor.erase(i));
-        REQUIRE(census_of<native_map>(memory, "m", 1, slots).all_in_pool());
+        empty_fill_empty(memory, newcomer, survivor, now, slots);
         if (end == 0) {
             REQUIRE(k > 1);
             break;
@@ -709,6 +722,65 @@ TEST_CASE("a process is SIGKILLed before each shared step of an operation on a m
     CHECK(t.deaths > 500);
     CHECK(t.recoveries_killed > 500);
     for (auto const most : t.most) CHECK(most >= 20);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Every machine instruction of the shipped operation.
+
+void traced(deed const& d, unsigned keys) {
+    constexpr std::uint32_t slots = 4;
+    auto const g = table_of<native_map>::geometry(1, slots);
+    segment_name const name;
+    auto memory = Memory::create(name, 1 << 14);
+    model before;
+    {
+        native_map m(memory, "m", 1, {slots});
+        for (unsigned i = 0; i < keys; ++i) {
+            REQUIRE(m.insert(i, i) == outcome::inserted);
+            before[i] = i;
+        }
+    }
+    auto* const at = memory.base() + memory.find("m")->offset;
+    auto const all = states_of(
+        (std::string(names[static_cast<std::size_t>(d.what)]) + " among " + std::to_string(keys)).c_str(),
+        [&](tracee t) {
+            auto mine = Memory::open(name.str());
+            native_map m(mine, "m");
+            t.begin();
+            act_on(m, d);
+            t.end();
+        },
+        at, native_map::bytes_for(1, {slots}));
+    if (!all) return;
+    REQUIRE(all->size() >= 2);
+    bool done = false;
+    for (auto const& image : *all) {
+        INFO(names[static_cast<std::size_t>(d.what)] << " among " << keys << ", state "
+                                                     << (&image - all->data()));
+        std::memcpy(at, image.data(), image.size());
+        model now;
+        REQUIRE(read_contents(at, g, now));
+        done = done || now != before;
+        REQUIRE(now == (done ? d.after(before) : before));
+        native_map survivor(memory, "m");
+        native_map newcomer(memory, "m");
+        CHECK(newcomer.handle_slot() == 1);
+        REQUIRE(census_of<native_map>(memory, "m", 1, slots).right());
+        model found;
+        for (auto const& [key, value] : newcomer) REQUIRE(found.emplace(key, value).second);
+        REQUIRE(found == now);
+        empty_fill_empty(memory, newcomer, survivor, now, slots);
+    }
+    CHECK(done);
+}
+
+TEST_CASE("a process is killed at each machine instruction of an operation on a map", "[fast]") {
+    watchdog const limit(120);
+    // With three keys the next one needs a block, with nine a second one; the fourth and the tenth are alone in theirs.
+    for (unsigned const keys : {2U, 3U, 4U, 9U, 10U})
+        for (auto const& d : {deed{op::insert, keys, 30}, deed{op::assign, keys - 1, 30},
+                              deed{op::erase, keys - 1, 0}, deed{op::exchange, keys - 1, 0}})
+            traced(d, keys);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 
 #include <sched.h>
 #include <sys/mount.h>
-#include <sys/ptrace.h>
 #include <sys/statvfs.h>
 #include <sys/time.h>
 #include <zeroipc/zeroipc.hpp>
@@ -18,11 +17,13 @@
 #include <fstream>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "zeroipc_testing.hpp"
+#include "zeroipc_traced.hpp"
 
 namespace {
 
@@ -635,37 +636,23 @@ TEST_CASE("a creator is killed at each machine instruction", "[medium]") {
     options.huge_pages = GENERATE(false, true);
     watchdog const limit(300);
     segment_name const name;
-    shared<std::atomic<int>> unused;
-    child stepped([&] {
-        { auto const warm = Memory::create(name.str(), 1 << 14, options); }  // lazy binding is done
-        Memory::unlink(name.str());
-        if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) return 1;
-        ::raise(SIGSTOP);
-        auto const memory = Memory::create(name.str(), 1 << 14, options);
-        ::raise(SIGSTOP);
-        return 0;
-    });
-    int status = 0;
-    ::waitpid(stepped.pid(), &status, 0);
-    if (!WIFSTOPPED(status)) {
-        WARN("this machine lets nobody trace: not tested");
-        return;
-    }
-    std::vector<std::string> states;
-    std::uint64_t instructions = 0;
-    while (::ptrace(PTRACE_SINGLESTEP, stepped.pid(), nullptr, nullptr) == 0) {
-        ::waitpid(stepped.pid(), &status, 0);
-        if (!WIFSTOPPED(status) || WSTOPSIG(status) != SIGTRAP) break;
-        ++instructions;
-        if (::access(("/dev/shm" + name.str()).c_str(), F_OK) != 0) continue;
-        auto now = raw_object(name).bytes();
-        if (states.empty() || states.back() != now) states.push_back(std::move(now));
-    }
-    std::printf("%zu states in %llu instructions\n", states.size(),
-                static_cast<unsigned long long>(instructions));
-    REQUIRE(states.size() >= 5);
-    CHECK(states.back().substr(0, 4) == "ZIPC");
-    for (auto const& state : states) {
+    auto const states = states_of(
+        "a creation",
+        [&](tracee t) {
+            { auto const warm = Memory::create(name.str(), 1 << 14, options); }  // lazy binding is done
+            Memory::unlink(name.str());
+            t.begin();
+            auto const memory = Memory::create(name.str(), 1 << 14, options);
+            t.end();
+        },
+        [&]() -> std::optional<std::string> {
+            if (::access(("/dev/shm" + name.str()).c_str(), F_OK) != 0) return std::nullopt;
+            return raw_object(name).bytes();
+        });
+    if (!states) return;
+    REQUIRE(states->size() >= 5);
+    CHECK(states->back().substr(0, 4) == "ZIPC");
+    for (auto const& state : *states) {
         INFO(state.size() << " bytes, begins with '" << state.substr(0, 4) << "'");
         segment_name const copy;
         {

@@ -6,7 +6,6 @@
 /// SIGKILL in a forked child and, a million times, in place (zeroipc_mortal.hpp); and before each machine
 /// instruction (ptrace).
 
-#include <sys/ptrace.h>
 #include <zeroipc/zeroipc.hpp>
 
 #include <array>
@@ -24,6 +23,7 @@
 #include "zeroipc_kills.hpp"
 #include "zeroipc_mortal.hpp"
 #include "zeroipc_testing.hpp"
+#include "zeroipc_traced.hpp"
 
 namespace {
 
@@ -644,39 +644,6 @@ TEST_CASE("a batch dies before each of its shared steps", "[fast]") {
 // ---------------------------------------------------------------------------------------------------------------------
 // Every machine instruction of the shipped operation.
 
-/// Steps a child through one operation and keeps what the queue's bytes were after each instruction that
-/// changed them: a kill at that instruction leaves just these. (Stores become visible in the order of the
-/// program on x86.)
-std::optional<std::vector<std::string>> images(std::string const& name, std::uint64_t from,
-                                               std::uint64_t bytes,
-                                               std::function<void(native_queue&)> const& operation,
-                                               std::uint64_t& instructions) {
-    auto memory = Memory::open(name);
-    auto const* const at = reinterpret_cast<char const*>(memory.base()) + from;
-    child stepped([&] {
-        auto mine = Memory::open(name);
-        native_queue q(mine, "q");
-        if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) return 1;
-        ::raise(SIGSTOP);
-        operation(q);
-        ::raise(SIGSTOP);
-        return 0;
-    });
-    int status = 0;
-    ::waitpid(stepped.pid(), &status, 0);
-    if (!WIFSTOPPED(status)) return std::nullopt;
-    std::vector<std::string> all{std::string(at, bytes)};
-    instructions = 0;
-    for (;;) {
-        if (::ptrace(PTRACE_SINGLESTEP, stepped.pid(), nullptr, nullptr) != 0) return std::nullopt;
-        ::waitpid(stepped.pid(), &status, 0);
-        if (!WIFSTOPPED(status) || WSTOPSIG(status) != SIGTRAP) break;
-        ++instructions;
-        if (std::memcmp(all.back().data(), at, bytes) != 0) all.emplace_back(at, bytes);
-    }
-    return all;
-}
-
 TEST_CASE("a process is killed at each machine instruction of an operation", "[fast]") {
     watchdog const limit(120);
     constexpr std::uint32_t slots = 4;
@@ -694,24 +661,21 @@ TEST_CASE("a process is killed at each machine instruction of an operation", "[f
                 if (i < 7) REQUIRE(q.pop() == i);
             }
         }  // 7 is in it
-        std::uint64_t instructions = 0;
-        auto const all = images(
-            name, offset, bytes,
-            [&](native_queue& q) {
+        auto const all = states_of(
+            what == op::push ? "push" : "pop",
+            [&](tracee t) {
+                auto mine = Memory::open(name.str());
+                native_queue q(mine, "q");
                 std::uint64_t got = 0;
+                t.begin();
                 if (what == op::push)
                     q.try_push(8);
                 else
                     q.try_pop(got);
+                t.end();
             },
-            instructions);
-        if (!all) {
-            WARN("this machine lets nobody trace: not tested");
-            return;
-        }
-        std::printf("%s: %zu states of shared memory in %llu instructions\n",
-                    what == op::push ? "push" : "pop", all->size(),
-                    static_cast<unsigned long long>(instructions));
+            memory.base() + offset, bytes);
+        if (!all) return;
         REQUIRE(all->size() >= 5);
         auto const shape = ring_of<native_queue>::geometry(capacity, slots);
         auto const cells_of = [&](std::string const& image) {

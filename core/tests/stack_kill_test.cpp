@@ -22,6 +22,7 @@
 #include "zeroipc_kills.hpp"
 #include "zeroipc_mortal.hpp"
 #include "zeroipc_testing.hpp"
+#include "zeroipc_traced.hpp"
 
 namespace {
 
@@ -753,6 +754,73 @@ TEST_CASE("a process is SIGKILLed before each shared step of an operation on a s
     t.close("SIGKILL, all");
     CHECK(t.deaths > 200);
     CHECK(t.recoveries_killed > 100);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Every machine instruction of the shipped operation.
+
+TEST_CASE("a process is killed at each machine instruction of an operation on a stack", "[fast]") {
+    watchdog const limit(120);
+    constexpr std::uint32_t slots = 4;
+    constexpr std::uint64_t capacity = 2;
+    for (auto const what : changes) {
+        segment_name const name;
+        auto memory = Memory::create(name, 1 << 14);
+        {
+            native_stack s(memory, "s", capacity, {slots});
+            for (std::uint64_t i = 1; i <= 7; ++i) {
+                REQUIRE(s.try_push(item::of(i)));
+                if (i < 7) REQUIRE(s.try_pop().has_value());
+            }
+        }  // 7 is in it
+        auto* const at = memory.base() + memory.find("s")->offset;
+        auto const all = states_of(
+            name_of(what),
+            [&](tracee t) {
+                auto mine = Memory::open(name.str());
+                native_stack s(mine, "s");
+                item got{};
+                t.begin();
+                if (what == op::push)
+                    s.try_push(item::of(8));
+                else
+                    s.try_pop(got);
+                t.end();
+            },
+            at, native_stack::bytes_for(capacity, {slots}));
+        if (!all) return;
+        REQUIRE(all->size() >= 5);
+        auto const top_of = [](std::string const& image) {
+            return image.substr(layout::compact::top_offset, 8);
+        };
+        bool done = false;
+        for (auto const& image : *all) {
+            INFO(name_of(what) << ", state " << (&image - all->data()));
+            done = done || top_of(image) != top_of(all->front());
+            std::memcpy(at, image.data(), image.size());
+            std::vector<std::uint64_t> expected;
+            if (what == op::push || !done) expected.push_back(7);
+            if (what == op::push && done) expected.push_back(8);
+            native_stack survivor(memory, "s");
+            native_stack newcomer(memory, "s");
+            CHECK(newcomer.handle_slot() == 1);
+            CHECK(conserved<native_stack>(memory, "s", capacity, slots));
+            for (std::uint64_t i = 9; expected.size() < capacity; ++i) {
+                CHECK(newcomer.try_push(item::of(i)));
+                expected.push_back(i);
+            }
+            CHECK_FALSE(newcomer.try_push(item::of(11)));
+            for (; !expected.empty(); expected.pop_back()) {
+                auto const one = survivor.try_pop();
+                REQUIRE(one);
+                CHECK(one->number == expected.back());
+                CHECK(one->whole());
+            }
+            CHECK_FALSE(survivor.try_pop());
+            CHECK(conserved<native_stack>(memory, "s", capacity, slots));
+        }
+        CHECK(done);
+    }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 /// \file
 /// The table of names: entries, limits, races and deaths while adding, and spoiled bytes.
 
-#include <sys/ptrace.h>
 #include <zeroipc/zeroipc.hpp>
 
 #include <atomic>
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "zeroipc_testing.hpp"
+#include "zeroipc_traced.hpp"
 
 namespace {
 
@@ -176,37 +176,22 @@ TEST_CASE("a creator is killed at each machine instruction of an addition", "[fa
     segment_name const name;
     constexpr std::uint64_t bytes = 1 << 12;
     auto memory = Memory::create(name, bytes, {.max_entries = 4});
-    child stepped([&] {
-        auto mine = Memory::open(name.str());
-        mine.add("warm", 64, nothing);  // lazy binding is done
-        if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) return 1;
-        ::raise(SIGSTOP);
-        mine.add("entry", 200, [](std::byte* at) {
-            for (int i = 0; i < 200; i += 50) const_cast<std::byte volatile*>(at)[i] = std::byte{0xff};
-        });
-        ::raise(SIGSTOP);
-        return 0;
-    });
-    int status = 0;
-    ::waitpid(stepped.pid(), &status, 0);
-    if (!WIFSTOPPED(status)) {
-        WARN("this machine lets nobody trace: not tested");
-        return;
-    }
-    auto const* const at = reinterpret_cast<char const*>(memory.base());
-    std::vector<std::string> states{std::string(at, bytes)};
-    std::uint64_t instructions = 0;
-    while (::ptrace(PTRACE_SINGLESTEP, stepped.pid(), nullptr, nullptr) == 0) {
-        ::waitpid(stepped.pid(), &status, 0);
-        if (!WIFSTOPPED(status) || WSTOPSIG(status) != SIGTRAP) break;
-        ++instructions;
-        if (std::memcmp(states.back().data(), at, bytes) != 0) states.emplace_back(at, bytes);
-    }
-    std::printf("%zu states in %llu instructions\n", states.size(),
-                static_cast<unsigned long long>(instructions));
-    REQUIRE(states.size() >= 6);
-    for (auto const& state : states) {
-        INFO("state " << (&state - states.data()));
+    auto const states = states_of(
+        "an addition",
+        [&](tracee t) {
+            auto mine = Memory::open(name.str());
+            mine.add("warm", 64, nothing);  // lazy binding is done
+            t.begin();
+            mine.add("entry", 200, [](std::byte* at) {
+                for (int i = 0; i < 200; i += 50) const_cast<std::byte volatile*>(at)[i] = std::byte{0xff};
+            });
+            t.end();
+        },
+        memory.base(), bytes);
+    if (!states) return;
+    REQUIRE(states->size() >= 6);
+    for (auto const& state : *states) {
+        INFO("state " << (&state - states->data()));
         segment_name const copy;
         {
             raw_object const object(copy, bytes);
@@ -222,7 +207,7 @@ TEST_CASE("a creator is killed at each machine instruction of an addition", "[fa
         CHECK(zero);
         CHECK(entry.offset == (there ? 512 : 256));
     }
-    CHECK(states.back().find("entry") != std::string::npos);
+    CHECK(states->back().find("entry") != std::string::npos);
 }
 
 struct progress {

@@ -27,8 +27,9 @@ enum class access : std::uint64_t { other, announcement, sleep, wake };
 /// once, for a kill leaves no time.
 struct visible {
     std::atomic<std::uint64_t> commits{0};
-    std::atomic<std::uint64_t> sleeps{0};        ///< system calls to sleep, counted just before each
-    std::atomic<std::uint64_t> announced_at{0};  ///< the step that said for the first time that somebody will sleep
+    std::atomic<std::uint64_t> sleeps{0};  ///< system calls to sleep, counted just before each
+    std::atomic<std::uint64_t> announced_at{
+        0};  ///< the step that said for the first time that somebody will sleep
     std::atomic<access> died_at{access::other};
 };
 
