@@ -37,17 +37,19 @@ using stack = Stack<std::uint64_t>;
 using padded_stack = Stack<odd_item, layout::padded, ordering::seq_cst, backoff::none>;
 
 using table = Map<std::uint64_t, odd_item>;
+using numbers = Array<std::uint32_t>;
 
 constexpr std::uint64_t segment_bytes = 4 * 4096;
 constexpr std::uint64_t capacity = 4;
 constexpr std::uint32_t slots = 4;
+constexpr std::uint64_t elements = 5;
 
-/// A good segment with two queues, two stacks and a map, all used for some time, not empty, one of each kind with the
-/// remains of a killed handle.
+/// A good segment with two queues, two stacks, a map and an array, all used for some time, not empty, one of each kind
+/// that has handles with the remains of a killed one.
 class specimen {
 public:
     specimen() {
-        auto memory = Memory::create(name_, segment_bytes, {.max_entries = 8});
+        auto memory = Memory::create(name_, segment_bytes, {.max_entries = 9});
         compact one(memory, "one", capacity, {slots});
         padded two(memory, "two", capacity, {slots});
         stack three(memory, "three", capacity, {slots});
@@ -66,11 +68,13 @@ public:
             }
         }
         map_ = make_map(memory);
+        numbers(memory, "array", elements).fill(7);
         memory.add("bytes", 200, [](std::byte* at) { std::memset(at, 7, 200); });
         one_ = memory.find("one")->offset;
         two_ = memory.find("two")->offset;
         three_ = memory.find("three")->offset;
         four_ = memory.find("four")->offset;
+        array_ = memory.find("array")->offset;
         // Slot 3 of "one": a pending record whose cell has moved on, as a kill leaves it.
         auto const shape = ring_of<compact>::geometry(capacity, slots);
         std::array<std::uint64_t, 4> const record{1, 0, 2, 0};
@@ -88,7 +92,7 @@ public:
         auto const add = [&](std::uint64_t from, std::uint64_t to) {
             for (auto at = from; at < to; at += 4) all.push_back(at);
         };
-        add(0, 16 + 7 * 40);  // header, six entries and the place of a draft
+        add(0, 16 + 8 * 40);  // header, seven entries and the place of a draft
         auto const shape = ring_of<compact>::geometry(capacity, slots);
         add(one_, one_ + shape.buffers);  // header, descriptor, futex words, slots, cells
         auto const other = ring_of<padded>::geometry(capacity, slots);
@@ -107,6 +111,7 @@ public:
         for (std::uint64_t n = 0; n < fourth.node_count(); ++n)
             add(four_ + fourth.nodes + 24 * n, four_ + fourth.nodes + 24 * n + 8);
         add_map(add);
+        add(array_, array_ + 8 + 4 * elements);
         return all;
     }
 
@@ -151,6 +156,7 @@ private:
     std::uint64_t two_ = 0;
     std::uint64_t three_ = 0;
     std::uint64_t four_ = 0;
+    std::uint64_t array_ = 0;
 };
 
 /// Runs the action; one of our errors is as good as none.
@@ -199,6 +205,30 @@ void work(table& m) {
     tolerate([&] { static_cast<void>(m.find(3, 0us)); });
 }
 
+/// Whatever the bytes say meanwhile, an array goes by the capacity that it was opened with.
+void work(numbers& a) {
+    auto const count = a.capacity();
+    if (count == 0 || count > segment_bytes / sizeof(std::uint32_t)) ::_exit(63);
+    for (std::uint64_t i = 0; i < count; ++i) {
+        a.store(i, static_cast<std::uint32_t>(i));
+        auto seen = a.load(i);
+        a.compare_exchange(i, seen, seen + 1);
+        a.fetch_add(i, a.exchange(i, 3));
+        a.at(i) += a[i];
+    }
+    std::uint64_t reached = 0;
+    for (auto const& one : a) reached += &one == &a[reached] ? 1U : 0U;
+    if (reached != count || a.span().size() != count || a.capacity() != count) ::_exit(64);
+    // The next process's structure may begin behind it.
+    bool refused = false;
+    try {
+        a.at(count) = 1;
+    } catch (error const& e) {
+        refused = e.cause() == errc::out_of_range;
+    }
+    if (!refused) ::_exit(65);
+}
+
 /// Everything that can be asked of a segment.
 void use(std::string const& name) {
     tolerate([&] {
@@ -233,6 +263,10 @@ void use(std::string const& name) {
             std::vector<table> handles;
             for (std::uint32_t i = 0; i < slots; ++i) tolerate([&] { handles.emplace_back(memory, "map"); });
             for (auto& m : handles) work(m);
+        });
+        tolerate([&] {
+            numbers a(memory, "array");
+            work(a);
         });
         tolerate([&] { memory.add("more", 100, [](std::byte* at) { std::memset(at, 1, 100); }); });
         tolerate([&] {
@@ -341,6 +375,7 @@ TEST_CASE("every field takes every bad value, while the segment is in use", "[fa
                            stack three(memory, "three");
                            padded_stack four(memory, "four");
                            table map(memory, "map");
+                           numbers array(memory, "array");
                            one.push(1);
                            two.push({});
                            three.push(1);
@@ -351,7 +386,9 @@ TEST_CASE("every field takes every bad value, while the segment is in use", "[fa
                            work(three);
                            work(four);
                            work(map);
+                           work(array);
                            tolerate([&] { static_cast<void>(memory.entries()); });
+                           tolerate([&] { work(*std::make_unique<numbers>(memory, "array")); });
                            tolerate([&] { work(*std::make_unique<compact>(memory, "one")); });
                            tolerate([&] { work(*std::make_unique<stack>(memory, "three")); });
                            tolerate([&] { memory.add("more", 100, [](std::byte*) {}); });
@@ -418,6 +455,7 @@ void random_mutations(std::uint64_t count) {
                            std::optional<stack> three;
                            std::optional<padded_stack> four;
                            std::optional<table> map;
+                           std::optional<numbers> array;
                            if (n % 2 == 0) {
                                memory.emplace(Memory::open(s.name()));
                                one.emplace(*memory, "one");
@@ -425,6 +463,7 @@ void random_mutations(std::uint64_t count) {
                                three.emplace(*memory, "three");
                                four.emplace(*memory, "four");
                                map.emplace(*memory, "map");
+                               array.emplace(*memory, "array");
                            }
                            spoil(s, fields, random, [&](std::uint64_t at, std::string_view bytes) {
                                object.write_bytes(at, bytes);
@@ -434,6 +473,7 @@ void random_mutations(std::uint64_t count) {
                            if (three) work(*three);
                            if (four) work(*four);
                            if (map) work(*map);
+                           if (array) work(*array);
                            use(s.name());
                        }),
                {});
