@@ -14,6 +14,7 @@ add_library(zeroipc_placement STATIC
   ${CMAKE_CURRENT_LIST_DIR}/src/environment.cpp
   ${CMAKE_CURRENT_LIST_DIR}/src/pinning.cpp
   ${CMAKE_CURRENT_LIST_DIR}/src/placement.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/src/separation.cpp
   ${CMAKE_CURRENT_LIST_DIR}/src/topology.cpp)
 target_compile_features(zeroipc_placement PUBLIC cxx_std_20)
 target_include_directories(zeroipc_placement PUBLIC ${CMAKE_CURRENT_LIST_DIR}/include)
@@ -36,7 +37,7 @@ if(ZEROIPC_REVISION)
 endif()
 
 if(ZEROIPC_BUILD_TESTS)
-  foreach(name IN ITEMS topology placement pinning environment)
+  foreach(name IN ITEMS topology placement pinning environment separation)
     zeroipc_add_test(bench_${name}_test ${CMAKE_CURRENT_LIST_DIR}/tests/${name}_test.cpp
       LABELS fast LIBS zeroipc_placement)
     target_compile_definitions(bench_${name}_test PRIVATE

@@ -65,6 +65,10 @@ void describe(CLI::App& app, micro::options& chosen) {
                    "Bytes of the items of the largest structure that is created: a power of two")
         ->capture_default_str()
         ->check(CLI::Range(1024, 1 << 30));
+    app.add_option("--separate-cores-ns", chosen.separate_cores_ns,
+                   "Cache-line round trip in ns from which on virtual CPUs count as separate cores")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
 }
 
 bool is_power_of_two(std::uint64_t value) { return value != 0 && (value & (value - 1)) == 0; }

@@ -8,6 +8,7 @@
 #include <benchmark/benchmark.h>
 #include <signal.h>
 #include <unistd.h>
+#include <zeroipc/bench/separation.hpp>
 #include <zeroipc/memory.hpp>
 
 #include <concepts>
@@ -26,6 +27,8 @@ struct options {
     std::uint64_t keys = 1'000'000;                        ///< of the maps that are searched and filled
     std::uint64_t turnover_capacity = 65536;               ///< of the map that is turned over
     std::uint64_t largest_bytes = std::uint64_t{1} << 30;  ///< of the items of a structure that is created
+    double separate_cores_ns =
+        bench::usual_separate_cores_ns;  ///< of a probe, from which on cores are separate
 };
 
 /// The options of this run: set before a benchmark starts.

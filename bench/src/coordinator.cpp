@@ -13,7 +13,6 @@
 #include <cmath>
 #include <csignal>
 #include <cstring>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -36,18 +35,6 @@ sigset_t watched_signals() {
     ::sigaddset(&set, SIGTERM);
     ::sigaddset(&set, SIGCHLD);
     return set;
-}
-
-bool processor_is_virtual() {
-    std::ifstream info("/proc/cpuinfo");
-    std::string line;
-    bool flags_seen = false;
-    while (std::getline(info, line)) {
-        if (!line.starts_with("flags")) continue;
-        flags_seen = true;
-        if (line.find(" hypervisor") != std::string::npos) return true;
-    }
-    return !flags_seen;  // where it cannot be told, do not trust the topology
 }
 
 /// Removes segments of coordinators that were killed: theirs is the name, and nobody has them mapped.
@@ -229,7 +216,7 @@ Coordinator::Coordinator(Topology const& topology, CoordinatorOptions options)
       options_(std::move(options)),
       clock_(ClockInfo::calibrate()),
       topology_xml_(topology.export_xml()),
-      virtual_machine_(processor_is_virtual()),
+      gate_(topology_, processor_is_virtual(), options_.separate_cores_ns),
       random_(std::random_device{}()) {
     auto const set = watched_signals();
     ::sigprocmask(SIG_BLOCK, &set, nullptr);
@@ -425,25 +412,13 @@ void Coordinator::judge(Cell const& cell, RunResult& result) const {
         if (raised) result.flags.emplace_back(name);
     };
     bool const probed = result.probe_before_ns > 0 && result.probe_after_ns > 0;
-    bool const apart_before = result.probe_before_ns >= options_.separate_cores_ns;
-    bool const apart_after = result.probe_after_ns >= options_.separate_cores_ns;
     if (probed) {
-        // A real processor's topology can be believed; a virtual one's cores are wherever the host has put
-        // them.
-        auto const core_of = [&](int cpu) {
-            for (auto const& c : topology_.cpus())
-                if (c.os_index == cpu) return c.core;
-            return -1;
-        };
         auto const& cpus = result.placement.worker_cpus;
-        bool const apart_by_topology = core_of(cpus[0]) != core_of(cpus[cell.producers]);
-        result.separate_cores = (virtual_machine_ ? apart_before && apart_after : apart_by_topology) ? 1 : 0;
-        if (virtual_machine_) {
-            flag(apart_before != apart_after, "cores_changed");
-            flag(!apart_before && !apart_after, "cores_shared");
-        } else {
-            flag(!apart_by_topology, "cores_shared");
-        }
+        auto const separation =
+            gate_.judge(cpus[0], cpus[cell.producers], result.probe_before_ns, result.probe_after_ns);
+        result.separate_cores = separation == Separation::apart ? 1 : 0;
+        flag(separation == Separation::changed, "cores_changed");
+        flag(separation == Separation::shared, "cores_shared");
     }
     flag(result.placement.oversubscribed, "oversubscribed");
     flag(!result.placement.oversubscribed && result.start_skew_ns > 0.01 * window, "start_skew");

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,10 +96,20 @@ def test_the_table_shows_ratios_beside_their_aims(shown):
     assert "aim" not in ck and "met" not in ck
 
 
-def test_two_processes_stand_beside_the_probes(shown):
-    assert "of those of one: 1.90 [1.70, 1.95], the aim is at least 1.6: met." in shown
-    assert "what other programs took: 1.950 [1.930, 1.970]" in shown
-    assert "106 to 240 ns" in shown
+def test_of_two_processes_rounds_on_separate_cores_count(shown):
+    text = " ".join(shown.split())  # it goes over two lines
+    assert "of those of one: 1.85 [1.70, 1.95], the aim is at least 1.6: met." in text
+    assert "what other programs took: 1.945 [1.930, 1.970]" in text
+    assert "4 of 5 rounds were on separate cores and count. Cache-line round trip of the two CPUs: 107 to 311 ns." in text
+
+
+def test_without_a_round_on_separate_cores_two_processes_are_unknown(run):
+    shared = replace(run, counters=run.counters.assign(separate_cores=0.0))
+    stream = io.StringIO()
+    micro.show(shared, stream)
+    text = " ".join(stream.getvalue().split())
+    assert "of those of one: unknown, for in none of 5 rounds were the two CPUs on separate cores" in text
+    assert "The aim is at least 1.6. 5 repetitions" in text  # no word on whether it was met
 
 
 def test_the_peers_are_named(shown):

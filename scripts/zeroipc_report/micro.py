@@ -29,7 +29,8 @@ HOW_IT_RAN = re.compile(r"/(iterations:\d+|manual_time|real_time|process_time|mi
 TWO_OVER_ONE = "two_over_one"
 BY_CPU_TIME = "two_over_one_by_cpu_time"
 PROBES = ["probe_before_ns", "probe_after_ns"]
-COUNTERS = [TWO_OVER_ONE, BY_CPU_TIME, *PROBES]
+SEPARATE = "separate_cores"
+COUNTERS = [TWO_OVER_ONE, BY_CPU_TIME, SEPARATE, *PROBES]
 
 
 class MicroError(Exception):
@@ -174,20 +175,30 @@ def _time_text(time: Estimate) -> str:
 
 
 def _notes(run: Run) -> List[str]:
-    notes = []
-    if len(run.counters):
-        ratio = estimate_median(run.counters[TWO_OVER_ONE].to_numpy())
-        by_cpu_time = estimate_median(run.counters[BY_CPU_TIME].to_numpy())
-        probes = run.counters[PROBES].to_numpy()
-        notes.append(f"Finds of two processes together as a multiple of those of one: {wording.ratio_text(ratio)}, "
-                     f"the aim is {TWO_PROCESSES.text()}: {TWO_PROCESSES.result(ratio)}. By their CPU time, which "
-                     f"leaves out what other programs took: {wording.ratio_text(by_cpu_time)}. Cache-line round trip "
-                     f"of the two CPUs: {wording.number(probes.min())} to {wording.number(probes.max())} ns.")
+    notes = [_two_processes(run.counters)] if len(run.counters) else []
     repetitions = int(run.times["repetition"].max()) + 1 if len(run.times) else 0
     notes.append(f"{repetitions} repetitions; compared with: {run.context.get('peers', 'unknown')}; "
                  f"load {run.context.get('load_avg', 'unknown')}")
     notes += [f"failed: {name}: {message}" for name, message in sorted(run.failures.items())]
     return notes
+
+
+def _two_processes(counters: pd.DataFrame) -> str:
+    """Only rounds on separate cores count: two processes on one core share what one has."""
+    counted = counters[counters[SEPARATE] == 1]
+    probes = counters[PROBES].to_numpy()
+    probed = f"{wording.number(probes.min())} to {wording.number(probes.max())} ns"
+    if not len(counted):
+        everywhere = estimate_median(counters[TWO_OVER_ONE].to_numpy())
+        return (f"Finds of two processes together as a multiple of those of one: unknown, for in none of "
+                f"{len(counters)} rounds were the two CPUs on separate cores (cache-line round trip {probed}); there, "
+                f"it was {wording.ratio_text(everywhere)}. The aim is {TWO_PROCESSES.text()}.")
+    ratio = estimate_median(counted[TWO_OVER_ONE].to_numpy())
+    by_cpu_time = estimate_median(counted[BY_CPU_TIME].to_numpy())
+    return (f"Finds of two processes together as a multiple of those of one: {wording.ratio_text(ratio)}, "
+            f"the aim is {TWO_PROCESSES.text()}: {TWO_PROCESSES.result(ratio)}. By their CPU time, which "
+            f"leaves out what other programs took: {wording.ratio_text(by_cpu_time)}. {len(counted)} of "
+            f"{len(counters)} rounds were on separate cores and count. Cache-line round trip of the two CPUs: {probed}.")
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

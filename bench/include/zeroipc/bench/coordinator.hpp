@@ -13,6 +13,7 @@
 #include "control.hpp"
 #include "pinning.hpp"
 #include "placement.hpp"
+#include "separation.hpp"
 #include "topology.hpp"
 
 namespace zeroipc::bench {
@@ -51,10 +52,7 @@ struct CoordinatorOptions {
     std::string placement = "spread";
     std::vector<int> explicit_cpus;
     std::chrono::milliseconds watchdog{0};  ///< 0: 20 s and ten windows
-    /// Round trips over two cache lines that take at least this long are between cores apart. Where the
-    /// processor is virtual, this is the only way to tell: the host moves virtual CPUs. Seen on such
-    /// machines: 48 to 105 ns together, 250 and 410 ns apart.
-    double separate_cores_ns = 150.0;
+    double separate_cores_ns = usual_separate_cores_ns;
 };
 
 class Coordinator {
@@ -81,7 +79,7 @@ private:
     CoordinatorOptions options_;
     ClockInfo clock_;
     std::string topology_xml_;
-    bool virtual_machine_;
+    SeparationGate gate_;
     std::mt19937_64 random_;
     std::uint64_t runs_ = 0;
     bool interrupted_ = false;
