@@ -48,6 +48,13 @@ struct bytes {
     bool operator==(bytes const& other) const { return std::memcmp(b, other.b, N) == 0; }
 };
 
+/// The same, aligned to its size.
+template <std::size_t N>
+struct alignas(N) aligned : bytes<N> {
+    static aligned of(std::uint64_t seed) { return {bytes<N>::of(seed)}; }
+    bool operator==(aligned const&) const = default;
+};
+
 // --- one handle
 // ------------------------------------------------------------------------------------------------------
 
@@ -202,6 +209,8 @@ TEST_CASE("keys and values of any size come out as they went in", "[fast]") {
     any_size<bytes<64>, bytes<100>>();
     any_size<bytes<100>, bytes<64>>();
     any_size<bytes<8>, bytes<4096>>();
+    any_size<aligned<16>, aligned<64>>();
+    any_size<aligned<64>, aligned<32>>();
 }
 
 TEST_CASE("text as keys", "[fast]") {
@@ -827,6 +836,56 @@ TEST_CASE("who waits for a key is woken by the process that inserts it", "[fast]
     }
     CHECK(other.wait() == 0);
     CHECK(wrong == 0);
+}
+
+TEST_CASE("the observer of a map counts what happens", "[fast]") {
+    watchdog const limit(60);
+    segment_name const name;
+    auto memory = Memory::create(name, 1 << 16);
+    Map<std::uint64_t, std::uint64_t, observer::counting> map(memory, "m", 8, {4, 1});
+    for (std::uint64_t i = 0; i < 100; ++i) {
+        REQUIRE(map.insert(i, i) == outcome::inserted);
+        REQUIRE(map.find(i) == i);
+        REQUIRE(map.erase(i));
+    }
+    CHECK(map.observed().retries == 0);
+    CHECK(map.observed().backoffs == 0);
+    CHECK(map.observed().system_calls == 0);  // nobody waits, so nobody pays
+
+    // Overtaken once, between its look and its commit.
+    std::uint64_t retries = 0;
+    {
+        Map<std::uint64_t, std::uint64_t, observer::counting, mortal> loses(memory, "m");
+        std::function<void()> const meanwhile = [&] { map.insert_or_assign(1, 5); };
+        fate planned;
+        for (planned.interrupted_at = 1; retries == 0; ++planned.interrupted_at) {
+            REQUIRE(planned.interrupted_at < 30);
+            planned.taken = 0;
+            planned.interruption = &meanwhile;
+            REQUIRE(survives(planned, [&] { loses.insert_or_assign(1, 2); }));
+            retries = loses.observed().retries;
+            CHECK(map.find(1).has_value());
+            map.erase(1);
+        }
+    }
+    CHECK(retries > 0);
+    CHECK(map.observed().system_calls == 0);
+
+    // A waiting process costs one call. It announces itself once more before it finds the key: one in vain at most.
+    child waits([&] {
+        auto mine = Memory::open(name.str());
+        return Map<std::uint64_t, std::uint64_t, sound_sleeper>(mine, "m").find(7, 1h) == 8 ? 0 : 1;
+    });
+    auto const word = memory.find("m")->offset + layout::compact::items_wait_offset;
+    until([&] { return (raw_object(name).read<std::uint32_t>(word) & 1) != 0; });
+    REQUIRE(map.insert(7, 8) == outcome::inserted);
+    CHECK(map.observed().system_calls == 1);
+    CHECK(waits.wait() == 0);
+    for (std::uint64_t i = 100; i < 105; ++i) {
+        REQUIRE(map.insert(i, i) == outcome::inserted);
+        REQUIRE(map.erase(i));
+    }
+    CHECK(map.observed().system_calls <= 2);
 }
 
 }  // namespace

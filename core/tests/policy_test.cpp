@@ -79,8 +79,27 @@ struct alignas(128) two_lines {
 };
 static_assert(shareable<line> && !shareable<two_lines>);
 
-// The default observer costs no bytes.
+// The default observer costs no bytes, in any structure.
+static_assert(std::is_empty_v<observer::none>);
 static_assert(sizeof(Queue<int>) < sizeof(Queue<int, observer::counting>));
+static_assert(sizeof(Stack<int>) < sizeof(Stack<int, observer::counting>));
+static_assert(sizeof(Map<int, int>) < sizeof(Map<int, int, observer::counting>));
+
+// Queue, Stack and Map have the same defaults but for the algorithm, and take the same kinds.
+template <class P>
+inline constexpr bool has_the_defaults = std::is_same_v<typename P::layout, layout::compact>&& std::is_same_v<
+    typename P::ordering, ordering::acq_rel>&& std::is_same_v<typename P::backoff, backoff::exponential>&&
+    std::is_same_v<typename P::waiting, waiting::futex>&& std::is_same_v<
+        typename P::observer, observer::none>&& std::is_same_v<typename P::atomics, atomics::native>;
+static_assert(has_the_defaults<Queue<int>::policies> && has_the_defaults<Stack<int>::policies> &&
+              has_the_defaults<Map<int, int>::policies>);
+static_assert(std::is_same_v<Stack<int>::algorithm, algorithm::treiber> &&
+              std::is_same_v<Map<int, int>::algorithm, algorithm::buckets>);
+static_assert(
+    std::is_same_v<Stack<int, own_backoff, layout::padded>::policies::backoff, own_backoff> &&
+    std::is_same_v<Stack<int, layout::padded, own_backoff>::policies::layout, layout::padded> &&
+    std::is_same_v<Map<int, int, waiting::spin, layout::padded>::policies::layout, layout::padded> &&
+    std::is_same_v<Map<int, int, layout::padded, waiting::spin>::policies::waiting, waiting::spin>);
 
 TEST_CASE("policies have the names that variants and reports use", "[fast]") {
     CHECK(ordering::acq_rel::name == "acq_rel");
