@@ -117,7 +117,7 @@ ending play(scene<Kit> const& s, std::uint64_t k) {
             typename Kit::sleeper handle(mine, Kit::entry);
             books->got = s.sleep(handle);
         });
-        until([&] { return books->sleeper.sleeps > 0; });
+        until([&] { return books->sleeper.sleeps > 0 || has_ended(*sleeper); });
     }
     child doomed([&] {
         auto mine = Memory::open(name.str());
