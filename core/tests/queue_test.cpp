@@ -478,7 +478,7 @@ constexpr std::uint64_t sum_of(std::uint64_t items) { return items * (items + 1)
 
 template <class Q>
 void threads(std::uint64_t capacity, std::uint64_t items) {
-    watchdog const limit(120);
+    watchdog const limit(600);  // at capacity 1, each item costs a turn of the processor
     segment_name const name;
     auto memory = Memory::create(name, 1 << 20);
     { Q const q(memory, "q", capacity, {6}); }

@@ -406,7 +406,7 @@ TEST_CASE("an operation on a stack dies before each of its shared steps, and so 
     watchdog const limit(300);
     tally t;
     every_step(3, 0, t);
-    for (std::uint64_t const back : {0U, 1U, 2U, 3U, 5U, 8U})
+    for (auto const back : fewer<std::uint64_t>({0, 1, 2, 3, 5, 8}))
         for (auto const capacity : sizes({1, 2})) every_step(capacity, ~std::uint64_t{0} - back, t);
     t.close("one death, larger");
 }
@@ -492,7 +492,7 @@ TEST_CASE(
     "[medium]") {
     watchdog const limit(300);
     tally t;
-    for (auto const capacity : sizes({3, 5})) all_overtaken(capacity, t);
+    for (auto const capacity : sanitized ? sizes({3}) : sizes({3, 5})) all_overtaken(capacity, t);
     t.close("overtaken, larger");
 }
 
@@ -635,8 +635,11 @@ TEST_CASE("two dead handles and one alive", "[fast]") {
 TEST_CASE("two dead handles and one alive, larger", "[medium]") {
     watchdog const limit(600);
     tally t;
-    for (auto const capacity : sizes({1, 2, 3}))
-        every_pair(capacity, {fill::empty, fill::half, fill::full, fill::used}, {0, 1, 2, 5}, t);
+    if (sanitized)
+        every_pair(3, {fill::half, fill::used}, {1}, t);
+    else
+        for (auto const capacity : sizes({1, 2, 3}))
+            every_pair(capacity, {fill::empty, fill::half, fill::full, fill::used}, {0, 1, 2, 5}, t);
     t.close("two deaths, larger");
 }
 

@@ -493,7 +493,7 @@ private:
 
 template <class S>
 void threads(std::uint64_t capacity, std::uint64_t items, std::optional<std::uint64_t> tag = {}) {
-    watchdog const limit(120);
+    watchdog const limit(600);  // at capacity 1, each item costs a turn of the processor
     segment_name const name;
     auto memory = Memory::create(name, 1 << 20);
     { S const s(memory, "s", capacity, {6}); }
