@@ -1,5 +1,7 @@
-#include <cstdio>
-#include <cstring>
+/// \file
+/// zeroipc-mutation: weakens every ordered access of the default queue, stack and map, one at a time, and writes down
+/// which scene notices, or why the access is not needed there.
+
 #include <zeroipc/map.hpp>
 #include <zeroipc/queue.hpp>
 #include <zeroipc/stack.hpp>
@@ -7,20 +9,206 @@
 #include <zeroipc_model/map_scene.hpp>
 #include <zeroipc_model/mutants.hpp>
 
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mutation_arguments.hpp"
+
+namespace {
+
 using namespace zeroipc::model;
 
-int main(int argc, char** argv) {
-    bool const whole = argc > 2;
+struct subject {
+    std::string name;
     std::vector<scene_plan> plans;
-    if (!strcmp(argv[1], "queue")) plans = container_scenes<zeroipc::detail::queue_policies<>>();
-    if (!strcmp(argv[1], "stack")) plans = container_scenes<zeroipc::detail::stack_policies<>>();
-    if (!strcmp(argv[1], "map")) plans = map_scenes<zeroipc::detail::map_policies<>>();
-    for (auto const& one : mutations_of(plans)) {
-        auto const begin = std::chrono::steady_clock::now();
-        auto const m = hunt(plans, one, whole);
-        std::printf("%-70s %s  %s: %s (%.1f s)\n", one.text().c_str(), m.caught ? "caught" : "SURVIVES",
-                    m.scene.c_str(), m.how.c_str(),
-                    std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
-        std::fflush(stdout);
+};
+
+std::vector<subject> subjects() {
+    return {{"Queue", container_scenes<zeroipc::detail::queue_policies<>>()},
+            {"Stack", container_scenes<zeroipc::detail::stack_policies<>>()},
+            {"Map", map_scenes<zeroipc::detail::map_policies<>>()}};
+}
+
+/// One line of the page.
+struct row {
+    std::string structure, access, loss, scene, how;
+    bool caught = false;
+};
+
+std::string_view argument_for(std::string const& structure, std::string const& access,
+                              std::string_view loss) {
+    for (auto const& one : mutation_arguments)
+        if (one.structure == structure && one.access == access && one.loss == loss) return one.why;
+    return {};
+}
+
+row row_of(subject const& of, mutant const& one) {
+    return {of.name,   one.change.where.text(), std::string(name_of(one.change.what)), one.scene, one.how,
+            one.caught};
+}
+
+void write_page(std::ostream& out, std::vector<row> const& rows) {
+    auto const caught = std::count_if(rows.begin(), rows.end(), [](row const& r) { return r.caught; });
+    out << "# Every ordered access, weakened\n\n"
+           "Written by `zeroipc-mutation --write core/docs/mutations.md`; a test checks that it is true. "
+           "Each access of the\n"
+           "default queue, stack and map that is more than relaxed is weakened in one way at a time, in the "
+           "library's own\n"
+           "headers on the explorer (proof.md). Either a scene notices, or the table says why the access is "
+           "not needed within\n"
+           "the bounds. The default keeps all of them; the ordering `minimal` leaves out those marked so, "
+           "and the explorer\n"
+           "checks it as a whole like any other variant.\n\n"
+        << rows.size() << " ways to weaken an access; " << caught << " are noticed, "
+        << rows.size() - static_cast<std::size_t>(caught) << " are not needed.\n";
+    std::string structure;
+    for (auto const& r : rows) {
+        if (r.structure != structure) {
+            structure = r.structure;
+            out << "\n## " << structure
+                << "\n\n| access | weakened | noticed by the scene | as, or why it is not needed "
+                   "|\n|---|---|---|---|\n";
+        }
+        out << "| " << r.access << " | " << r.loss << " | " << (r.caught ? r.scene : "-") << " | "
+            << (r.caught ? r.how : std::string(argument_for(r.structure, r.access, r.loss))) << " |\n";
     }
+}
+
+std::vector<row> read_page(std::string const& file) {
+    std::ifstream in(file);
+    if (!in) throw std::runtime_error(file + ": can't be read");
+    std::vector<row> rows;
+    std::string structure;
+    for (std::string line; std::getline(in, line);) {
+        if (line.rfind("## ", 0) == 0) structure = line.substr(3);
+        if (line.rfind("| ", 0) != 0 || line.rfind("| access", 0) == 0) continue;
+        std::vector<std::string> cells;
+        for (std::size_t at = 2; at < line.size();) {
+            auto const end = line.find(" | ", at);
+            cells.push_back(line.substr(at, (end == std::string::npos ? line.size() - 2 : end) - at));
+            at = end == std::string::npos ? line.size() : end + 3;
+        }
+        if (cells.size() != 4) throw std::runtime_error(file + ": a row without four cells: " + line);
+        rows.push_back({structure, cells[0], cells[1], cells[2], cells[3], cells[2] != "-"});
+    }
+    return rows;
+}
+
+int complaints = 0;
+void complain(std::string const& what) {
+    ++complaints;
+    std::printf("%s\n", what.c_str());
+}
+
+/// The page names each way to weaken an access, each scene that it names notices, and nothing else lacks an argument.
+void check_page(std::string const& file, bool whole) {
+    auto rows = read_page(file);
+    std::size_t checked = 0;
+    for (auto const& of : subjects())
+        for (auto const& change : mutations_of(of.plans)) {
+            auto const text = of.name + ": " + change.text();
+            auto const found = std::find_if(rows.begin(), rows.end(), [&](row const& r) {
+                return r.structure == of.name && r.access == change.where.text() &&
+                       r.loss == name_of(change.what);
+            });
+            if (found == rows.end()) {
+                complain(text + ": the page does not name it; write it anew");
+                continue;
+            }
+            row const was = *found;
+            rows.erase(found);
+            ++checked;
+            if (was.caught) {
+                auto const plan = std::find_if(of.plans.begin(), of.plans.end(),
+                                               [&](auto const& p) { return p.name == was.scene; });
+                if (plan == of.plans.end() || !hunt({*plan}, change, true).caught)
+                    complain(text + ": the scene '" + was.scene + "' does not notice it any more");
+            } else {
+                if (argument_for(of.name, was.access, was.loss).empty() || was.how.empty())
+                    complain(text + ": nobody notices, and no argument says why it is not needed");
+                if (whole) {
+                    auto const again = hunt(of.plans, change, true);
+                    if (again.caught)
+                        complain(text + ": is noticed by '" + again.scene + "' after all: " + again.how);
+                }
+            }
+        }
+    for (auto const& r : rows)
+        complain(r.structure + ": " + r.access + ": " + r.loss + ": there is no such access any more");
+    std::printf("%zu ways to weaken an access checked\n", checked);
+}
+
+int usage(int status) {
+    std::puts(
+        "usage: zeroipc-mutation [--structure Queue|Stack|Map] [--whole] [--write FILE | --check FILE]\n\n"
+        "Weakens each ordered access of the defaults, one at a time, and looks which scene notices.\n\n"
+        "  --structure S  only this one (not with --write or --check)\n"
+        "  --whole        also within each scene's full bounds, where smaller ones show nothing: minutes to "
+        "an hour\n"
+        "  --write FILE   write the page (Markdown)\n"
+        "  --check FILE   check that the page is true\n\n"
+        "exit status: 0 all is well; 1 something survives without an argument, or the page is not true; 2 "
+        "bad usage");
+    return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    std::string write;
+    std::string check;
+    std::string only;
+    bool whole = false;
+    for (int i = 1; i < argc; ++i) {
+        std::string_view const word(argv[i]);
+        bool const more = i + 1 < argc;
+        if (word == "--help") return usage(0);
+        if (word == "--whole")
+            whole = true;
+        else if (word == "--write" && more)
+            write = argv[++i];
+        else if (word == "--check" && more)
+            check = argv[++i];
+        else if (word == "--structure" && more)
+            only = argv[++i];
+        else
+            return usage(2);
+    }
+    try {
+        if (!check.empty()) {
+            check_page(check, whole);
+            return complaints == 0 ? 0 : 1;
+        }
+        std::vector<row> rows;
+        for (auto const& of : subjects()) {
+            if (!only.empty() && of.name != only) continue;
+            for (auto const& change : mutations_of(of.plans)) {
+                rows.push_back(row_of(of, hunt(of.plans, change, whole)));
+                auto const& r = rows.back();
+                auto const why = argument_for(of.name, r.access, r.loss);
+                std::printf("%-6s %-55s %s\n", of.name.c_str(), change.text().c_str(),
+                            r.caught      ? (r.scene + ": " + r.how).c_str()
+                            : why.empty() ? "SURVIVES"
+                                          : "not needed");
+                std::fflush(stdout);
+                if (!r.caught && why.empty()) ++complaints;
+            }
+        }
+        if (!write.empty()) {
+            std::ofstream out(write);
+            write_page(out, rows);
+            if (!out.flush()) throw std::runtime_error(write + ": can't be written");
+        }
+    } catch (std::exception const& e) {
+        std::fprintf(stderr, "zeroipc-mutation: %s\n", e.what());
+        return 1;
+    }
+    return complaints == 0 ? 0 : 1;
 }

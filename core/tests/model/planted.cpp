@@ -18,9 +18,9 @@ int main() {
     how.less_stale = 1;
     how.executions = 5'000;
     how.random = 500;
-    for (auto const& plans :
-         {model::container_scenes<detail::queue_policies<>>(),
-          model::container_scenes<detail::stack_policies<>>(), model::map_scenes<detail::map_policies<>>()})
+    for (auto const& plans : {model::container_scenes<zeroipc::detail::queue_policies<>>(),
+                              model::container_scenes<zeroipc::detail::stack_policies<>>(),
+                              model::map_scenes<zeroipc::detail::map_policies<>>()})
         for (auto const& plan : plans) {
             auto const result = model::explore_scene(plan, how);
             if (result.right) continue;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "faa_ring.hpp"
+#include "minimal_ordering.hpp"
 #include "mutex_ring.hpp"
 #include "mutex_stack.hpp"
 #include "scq_ring.hpp"
@@ -26,8 +27,8 @@ namespace zeroipc::variants {
 /// The queue's variants, the default first; then each axis varied around it.
 using queue_catalogue =
     std::tuple<queue_variant<>, queue_variant<ordering::seq_cst>, queue_variant<ordering::fences>,
-               queue_variant<backoff::none>, queue_variant<backoff::pause>, queue_variant<backoff::yield>,
-               queue_variant<layout::padded>, queue_variant<algorithm::ticket>,
+               queue_variant<ordering::minimal>, queue_variant<backoff::none>, queue_variant<backoff::pause>,
+               queue_variant<backoff::yield>, queue_variant<layout::padded>, queue_variant<algorithm::ticket>,
                queue_variant<algorithm::ticket, layout::padded>, queue_variant<algorithm::faa>,
                queue_variant<algorithm::scq>, queue_variant<algorithm::spsc>,
                queue_variant<algorithm::spsc, layout::padded>, queue_variant<algorithm::spsc_batch>,
@@ -37,14 +38,15 @@ using queue_catalogue =
 /// The stack's variants, in the same order.
 using stack_catalogue =
     std::tuple<stack_variant<>, stack_variant<ordering::seq_cst>, stack_variant<ordering::fences>,
-               stack_variant<backoff::none>, stack_variant<backoff::pause>, stack_variant<backoff::yield>,
-               stack_variant<layout::padded>, stack_variant<algorithm::stack_mutex>>;
+               stack_variant<ordering::minimal>, stack_variant<backoff::none>, stack_variant<backoff::pause>,
+               stack_variant<backoff::yield>, stack_variant<layout::padded>,
+               stack_variant<algorithm::stack_mutex>>;
 
 /// The map's variants, in the same order.
 using map_catalogue =
     std::tuple<map_variant<>, map_variant<ordering::seq_cst>, map_variant<ordering::fences>,
-               map_variant<backoff::none>, map_variant<backoff::pause>, map_variant<backoff::yield>,
-               map_variant<layout::padded>, map_variant<algorithm::striped>>;
+               map_variant<ordering::minimal>, map_variant<backoff::none>, map_variant<backoff::pause>,
+               map_variant<backoff::yield>, map_variant<layout::padded>, map_variant<algorithm::striped>>;
 
 /// All variants of all structures.
 using catalogue = decltype(std::tuple_cat(queue_catalogue{}, stack_catalogue{}, map_catalogue{}));

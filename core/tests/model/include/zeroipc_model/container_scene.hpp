@@ -36,7 +36,7 @@ enum class act : unsigned {
     push,           ///< once
     pop,            ///< once
     peek,           ///< stacks
-    size,           ///< only that it comes to an end, within the capacity
+    size,           ///< a stack's is exact at one moment; a queue's within its capacity
     push_for_sure,  ///< again and again, until it succeeds
     pop_for_sure,
     push_waking,   ///< once, and wakes sleepers
@@ -64,6 +64,7 @@ struct container_state {
     bool apply(operation const& one) {
         auto const what = static_cast<act>(one.what);
         if (!negatives && !one.pending && !one.done) return true;
+        if (what == act::size) return one.pending || one.value == items.size();
         if (is_push(what)) {
             if (items.size() == capacity) return one.pending || !one.done;
             if (!one.pending && !one.done) return false;
@@ -240,9 +241,11 @@ private:
     void perform(explorer& machine, Ring& mine, act what, std::uint64_t value) {
         if (what == act::size) {
             machine.begin_operation("size");
+            auto const number = shape_.fifo ? 0 : history_.begin(static_cast<unsigned>(what), 0, 0);
             auto const size = mine.was_size();
             if (size > shape_.capacity) machine.fail("was_size says " + std::to_string(size));
-            machine.end_operation(std::to_string(size));
+            if (!shape_.fifo) history_.end(number, true, size);
+            machine.end_operation(machine.tracing() ? std::to_string(size) : std::string());
             return;
         }
         bool const sure = what == act::push_for_sure || what == act::pop_for_sure;
@@ -354,6 +357,7 @@ private:
                     ": " +
                     (is_push(what)       ? "push "
                      : what == act::peek ? "peek "
+                     : what == act::size ? "size "
                                          : "pop ") +
                     (is_push(what) || one.done ? std::to_string(one.value) : "") +
                     (one.pending     ? " (never returned)"

@@ -101,6 +101,8 @@ std::vector<scene_plan> container_scenes(promises const& p = promises_of<Policie
         add("both ways" + at, capacity, some, {{{push, pop}}, {{pop, push}}}, {4, 2});
         add("watched" + at, capacity, some, {{{push, pop, push}}, {{size, look, size}}}, {4, 2});
     }
+    add("looked at twice", 1, 1, {{{pop, push}}, {{look, look}}}, {4, 3});
+    add("measured while nodes change hands", 2, 2, {{{pop, push}}, {{pop, size}}}, {3, 2});
     add("full and empty over two cells", 2, 1, {in2, out2}, {5, 3});
     add("around the index", 2, 0, {in2, out2}, {4, 2}, {}, 3);
     add("late to the index", 2, 1, {{{push, pop, push, pop}}, {{pop, push}}}, {2, 2}, {}, 3);

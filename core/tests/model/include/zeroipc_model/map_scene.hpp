@@ -138,7 +138,9 @@ public:
                     left, [&](unsigned slot) { return recover(slot, [](std::uint32_t) { return true; }); });
             if (!left.empty())
                 return "slot " + std::to_string(left.front()) + " can't be recovered, though all is quiet";
-            auto wrong = census();
+            bool anybody_died = false;
+            for (unsigned t = 0; t < threads(); ++t) anybody_died = anybody_died || machine.has_died(t);
+            auto wrong = census(!anybody_died);
             if (!wrong.empty()) return wrong;
         }
         auto& spare = *handles_.back();
@@ -279,7 +281,8 @@ private:
     }
 
     /// No slot is reserved, and every block has one owner: the pool, or the one bucket that links it.
-    std::string census() {
+    /// \param none_empty whether a linked block must hold a key.
+    std::string census(bool none_empty) {
         if constexpr (requires { Table::visit_blocks(base(), geometry_, [](std::uint32_t) {}); }) {
             std::vector<std::uint32_t> owners;
             auto const unsettled =
@@ -295,6 +298,10 @@ private:
                     if (link > owners.size())
                         return "a link says that somebody takes a block out, and nobody does";
                     ++links[link - 1];
+                    zeroipc::detail::bucket_header now;
+                    std::memcpy(&now.value, base() + geometry_.buckets + Table::cell_stride * b, 8);
+                    auto const mask = zeroipc::detail::bucket_header::block_mask(k);
+                    if (none_empty && (now.free() & mask) == mask) return "an empty block stays in a bucket";
                 }
             for (std::size_t n = 0; n < owners.size(); ++n)
                 if (owners[n] > 1 || links[n] != owners[n])

@@ -36,6 +36,9 @@ inline std::vector<mutation> mutations_of(std::vector<scene_plan> const& plans) 
         };
         return key(a) < key(b);
     });
+    for (std::size_t i = 0; i < all.size(); ++i)
+        for (std::size_t j = 0; j < i; ++j)
+            if (all[i].text() == all[j].text()) ++all[i].where.ordinal;
     return all;
 }
 
@@ -57,7 +60,7 @@ inline mutant hunt(std::vector<scene_plan> const& plans, mutation const& change,
             effort how;
             how.less_preemptions = less;
             how.less_stale = less > 0 ? 1 : 0;
-            how.executions = less > 0 ? 20'000 : 3'000'000;
+            how.executions = less == 0 ? 3'000'000 : plan.victims.empty() ? 20'000 : 500;
             how.random = less > 0 ? 2'000 : 20'000;
             auto const seen = explore_mutant(plan, change, how);
             if (seen.right) continue;

@@ -51,6 +51,7 @@ struct site {
     int number = 0;         ///< in that list, or the line
     char const* file = "";  ///< where it is known by its place
     char const* function = "";
+    unsigned ordinal = 1;  ///< among those of one text
 
     /// While it lives, accesses are the numbered one.
     class named {
@@ -88,7 +89,7 @@ struct site {
         std::string path(file);
         auto const tag = tag_above();
         return (tag.empty() ? std::string() : tag + " ") + "in " + path.substr(path.rfind('/') + 1) + ", " +
-               short_name();
+               short_name() + (ordinal > 1 ? " (" + std::to_string(ordinal) + ")" : std::string());
     }
 
 private:
@@ -124,15 +125,14 @@ private:
             for (std::string line; std::getline(in, line);) lines.push_back(line);
             if (lines.empty()) lines.emplace_back();
         }
-        for (int line = number; line > std::max(0, number - 4); --line) {
+        // "// (L7) release fence: ..." begins the comment; other numbers in it are partners'.
+        for (int line = number; line > std::max(0, number - 5); --line) {
             if (static_cast<std::size_t>(line) > lines.size()) continue;
             auto const& text = lines[static_cast<std::size_t>(line) - 1];
-            if (line != number && text.find("//") == std::string::npos) break;
-            auto const at = text.find("// (") != std::string::npos ? text.find("// (") + 3 : text.rfind("(");
-            if (at == std::string::npos || text.find("//") == std::string::npos || text.find("//") > at)
-                continue;
+            auto const at = text.find("// (");
+            if (at == std::string::npos) continue;
             auto const end = text.find(')', at);
-            auto const tag = text.substr(at, end == std::string::npos ? 0 : end - at + 1);
+            auto const tag = text.substr(at + 3, end == std::string::npos ? 0 : end - at - 2);
             if (tag.size() >= 4 && tag.size() <= 5 && tag[1] >= 'A' && tag[1] <= 'Z' && tag[2] >= '0' &&
                 tag[2] <= '9')
                 return tag;
