@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -105,11 +106,22 @@ private:
     class guard {
     public:
         explicit guard(pthread_mutex_t& mutex) : mutex_(mutex) {
-            int const number = ::pthread_mutex_lock(&mutex_);
+            int number = ::pthread_mutex_trylock(&mutex_);
+            // Sleeps are bounded. Who is woken and killed before it has the mutex takes the wake-up with it, if
+            // another one got the mutex meanwhile without a look at the sleepers: they would sleep until somebody
+            // else comes and finds it taken.
+            while (number == EBUSY || number == ETIMEDOUT) {
+                std::timespec until{};
+                ::clock_gettime(CLOCK_MONOTONIC, &until);
+                until.tv_nsec += longest_sleep_ns;
+                until.tv_sec += until.tv_nsec / 1000000000;
+                until.tv_nsec %= 1000000000;
+                number = ::pthread_mutex_clocklock(&mutex_, CLOCK_MONOTONIC, &until);
+            }
             if (number == EOWNERDEAD)
                 ::pthread_mutex_consistent(&mutex_);  // head and tail are right at every instruction
             else
-                check(number, "pthread_mutex_lock");
+                check(number, "pthread_mutex_clocklock");
         }
         ~guard() { ::pthread_mutex_unlock(&mutex_); }
         guard(guard const&) = delete;
@@ -118,6 +130,7 @@ private:
         guard& operator=(guard&&) = delete;
 
     private:
+        static constexpr long longest_sleep_ns = 50'000'000;
         pthread_mutex_t& mutex_;
     };
 
