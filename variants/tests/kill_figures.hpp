@@ -67,20 +67,27 @@ inline std::optional<estimate> bootstrap(std::vector<double> const& a,
                     all[all.size() - 1 - all.size() / 40]};
 }
 
-/// Throughput before and after, and the ratio of the medians.
+/// Throughput before the kills, after them, and, in turn with that, on a structure without kills; and the ratios of the
+/// medians.
 struct comparison {
     comparison(kill_report const& r, double kill_slice::*which)
         : before_slices(samples(r.before, which)),
           after_slices(samples(r.after, which)),
+          fresh_slices(samples(r.fresh, which)),
           before(bootstrap(before_slices)),
           after(bootstrap(after_slices)),
-          ratio(bootstrap(after_slices, &before_slices)) {}
+          fresh(bootstrap(fresh_slices)),
+          to_before(bootstrap(after_slices, &before_slices)),
+          to_fresh(bootstrap(after_slices, &fresh_slices)) {}
 
     std::vector<double> before_slices;
     std::vector<double> after_slices;
+    std::vector<double> fresh_slices;
     std::optional<estimate> before;
     std::optional<estimate> after;
-    std::optional<estimate> ratio;  ///< after to before
+    std::optional<estimate> fresh;
+    std::optional<estimate> to_before;  ///< of `after`
+    std::optional<estimate> to_fresh;   ///< of `after`
 
 private:
     static std::vector<double> samples(std::vector<kill_slice> const& slices, double kill_slice::*which) {
@@ -155,10 +162,13 @@ private:
                       r_.kills == 0 ? 0.0 : 100.0 * static_cast<double>(of) / static_cast<double>(r_.kills));
     }
     static std::string text(comparison const& c) {
-        return rate(c.before) + " before, " + rate(c.after) + " after; ratio " +
-               (c.ratio ? format("%.3f", c.ratio->value) + " [" + format("%.3f", c.ratio->low) + ", " +
-                              format("%.3f", c.ratio->high) + "]"
-                        : "unknown: too many slices without an operation");
+        return rate(c.before) + " before, " + rate(c.after) + " after (ratio " + ratio(c.to_before) +
+               "), in turn with " + rate(c.fresh) + " without kills (ratio " + ratio(c.to_fresh) + ")";
+    }
+    static std::string ratio(std::optional<estimate> const& e) {
+        if (!e) return "unknown: too many slices without an operation";
+        return format("%.3f", e->value) + " [" + format("%.3f", e->low) + ", " + format("%.3f", e->high) +
+               "]";
     }
     static std::string rate(std::optional<estimate> const& e) {
         if (!e) return "unknown";
@@ -179,9 +189,12 @@ private:
     static nlohmann::ordered_json json_of(comparison const& c) {
         return {{"before", json_of(c.before)},
                 {"after", json_of(c.after)},
-                {"ratio", json_of(c.ratio)},
+                {"fresh", json_of(c.fresh)},
+                {"after_to_before", json_of(c.to_before)},
+                {"after_to_fresh", json_of(c.to_fresh)},
                 {"before_slices", c.before_slices},
-                {"after_slices", c.after_slices}};
+                {"after_slices", c.after_slices},
+                {"fresh_slices", c.fresh_slices}};
     }
     static nlohmann::ordered_json json_of(std::vector<double> const& ns) {
         if (ns.empty()) return nullptr;

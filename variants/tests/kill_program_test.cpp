@@ -119,6 +119,7 @@ TEST_CASE("a run says what it found", "[fast]") {
         CHECK(one["full_capacity_back"] == true);
         CHECK(one["survivors_ops_per_s"]["before_slices"].size() == 5);
         CHECK(one["survivors_ops_per_s"]["after_slices"].size() == 5);
+        CHECK(one["survivors_ops_per_s"]["fresh_slices"].size() == 5);
         CHECK(one["open_with_recovery_ns"]["n"] > 0);
         CHECK(one["open_with_recovery_ns"]["p99"].is_null());  // too few
         CHECK(one["open_without_recovery_ns"]["n"] == 100);

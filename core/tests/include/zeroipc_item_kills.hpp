@@ -79,6 +79,7 @@ struct item_kills {
         std::vector<std::uint64_t> newest(most_lives, 0);
         std::uint64_t n = 0;
         while (!books.marks.stop) {
+            rest_while_paused(books.marks);
             std::uint64_t item = 0;
             bool const did = which == 0
                                  ? me.perform(push,

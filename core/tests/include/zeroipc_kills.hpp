@@ -35,6 +35,11 @@ inline std::uint64_t now_ns() {
     return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
 }
 
+/// For survivors, between operations.
+inline void rest_while_paused(kill_marks const& marks) {
+    while (marks.pause.load(std::memory_order_relaxed) && !marks.stop) nap(std::chrono::microseconds(500));
+}
+
 /// Opens every handle slot in one go, as the examinations do. \return the handles; `verdict` says how many slots
 /// are parked
 template <class S>
@@ -125,6 +130,12 @@ private:
     bool survivors_go_on(ledger& books, std::string const& when) {
         std::array<std::uint64_t, survivors> done{};
         std::array<std::uint64_t, survivors> tried{};
+        auto const of_crowd = [&] {
+            std::uint64_t sum = 0;
+            for (auto const& one : books.marks.worker) sum += one.attempts;
+            return sum;
+        };
+        auto const crowd = of_crowd();
         for (unsigned i = 0; i < survivors; ++i) {
             done[i] = books.marks.survivor[i].done;
             tried[i] = books.marks.survivor[i].attempts;
@@ -142,6 +153,7 @@ private:
                         std::to_string(s.attempts - tried[i]) + " times, " +
                         std::to_string(s.done - done[i]) + " with success";
             }
+            text += "; workers tried " + std::to_string(of_crowd() - crowd) + " times";
             report_.wedge = text;
             fault("wedged: " + text);
         }
@@ -231,7 +243,8 @@ private:
                static_cast<std::uint64_t>(time.tv_nsec);
     }
 
-    std::vector<kill_slice> throughput(ledger& books) {
+    /// The survivors' throughput over one slice.
+    kill_slice slice(ledger& books) {
         struct reading {
             std::uint64_t at = 0;
             std::uint64_t cpu = 0;
@@ -247,16 +260,34 @@ private:
             return static_cast<double>(operations) * 1e9 /
                    static_cast<double>(std::max<std::uint64_t>(1, ns));
         };
-        std::vector<kill_slice> slices;
-        auto last = read();
-        for (unsigned i = 0; i < plan_.slices && !watch_.interrupted(); ++i) {
-            nap(plan_.slice);
-            auto const now = read();
-            auto const operations = now.done - last.done;
-            slices.push_back({rate(operations, now.at - last.at), rate(operations, now.cpu - last.cpu)});
-            last = now;
+        auto const start = read();
+        nap(plan_.slice);
+        auto const end = read();
+        return {rate(end.done - start.done, end.at - start.at),
+                rate(end.done - start.done, end.cpu - start.cpu)};
+    }
+
+    /// Slices in turn with such of a structure that nobody was killed on: what the machine does to one, it does to
+    /// both. \return whether all went on
+    bool compare_with_fresh(ledger& books) {
+        kill_run fresh(plan_, watch_);
+        shared<ledger> theirs;
+        bool right = fresh.start(*theirs);
+        auto const measure = [&](kill_run& who, ledger& its, ledger& other, std::vector<kill_slice>& slices) {
+            other.marks.pause = true;
+            its.marks.pause = false;
+            nap(std::chrono::milliseconds(3));  // a pause is noticed within one
+            slices.push_back(who.slice(its));
+        };
+        for (unsigned i = 0; right && i < plan_.slices && !watch_.interrupted(); ++i) {
+            measure(*this, books, *theirs, report_.after);
+            measure(fresh, *theirs, books, report_.fresh);
         }
-        return slices;
+        books.marks.pause = false;
+        theirs->marks.pause = false;
+        fresh.finish(*theirs);
+        for (auto const& one : fresh.report_.faults) fault("on the structure without kills: " + one);
+        return right;
     }
 
     /// What newcomers take where nobody is dead: each in a process of its own, as theirs are.
@@ -306,15 +337,11 @@ private:
         return report_.faults.empty();
     }
 
-    void round() {
-        auto const n = std::min(kills_a_round, plan_.kills - report_.kills);
-        bool const first = report_.kills == 0;
-        shared<ledger> books;
-        lives_ = 0;
-        costly_ = 0;
+    /// Sets a round's survivors going.
+    bool start(ledger& books) {
         {
             S handle(memory_, "s");
-            Workload::prepare(handle, *books, plan_);
+            Workload::prepare(handle, books, plan_);
         }
         for (unsigned i = 0; i < survivors; ++i)
             live_.emplace_back(
@@ -322,11 +349,21 @@ private:
                     if (plan_.slices > 0) pin(i);
                     auto mine = Memory::open(name_.str());
                     S handle(mine, "s");
-                    Workload::survive(handle, *books, i, plan_);
+                    Workload::survive(handle, books, i, plan_);
                 },
                 0);
-        bool right = survivors_go_on(*books, "before any kill of this round");
-        if (right && first) report_.before = throughput(*books);
+        return survivors_go_on(books, "before any kill of this round");
+    }
+
+    void round() {
+        auto const n = std::min(kills_a_round, plan_.kills - report_.kills);
+        bool const first = report_.kills == 0;
+        shared<ledger> books;
+        lives_ = 0;
+        costly_ = 0;
+        bool right = start(*books);
+        for (unsigned i = 0; right && first && i < plan_.slices && !watch_.interrupted(); ++i)
+            report_.before.push_back(slice(*books));
         right = right && kill_many(*books, n);
         if (right && report_.kills >= plan_.kills && plan_.slices > 0 && going()) {
             right = in_child("recovery of all handles",
@@ -336,7 +373,7 @@ private:
                                  open_all<S>(mine, plan_, ignored);
                              }) &&
                     survivors_go_on(*books, "after recovery");
-            if (right) report_.after = throughput(*books);
+            if (right) compare_with_fresh(*books);
         }
         finish(*books);
     }

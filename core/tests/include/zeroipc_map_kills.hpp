@@ -153,6 +153,7 @@ private:
         auto const relaxed = std::memory_order_relaxed;
         auto const lanes = survivors + plan.crowd;
         for (std::uint64_t n = 1; !books.marks.stop.load(relaxed); ++n) {
+            if (lane < survivors) rest_while_paused(books.marks);
             auto const i = random.below(keys_of_lane);
             auto const key = key_for(lane, i);
             auto& settled = books.settled[lane][i];
