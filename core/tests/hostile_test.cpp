@@ -323,7 +323,7 @@ void random_programs(std::uint64_t count) {
 }
 
 TEST_CASE("1,000 random programs over each structure", "[fast]") { random_programs(rounds(1000)); }
-TEST_CASE("20,000 random programs over each structure", "[medium]") { random_programs(rounds(20000)); }
+TEST_CASE("5,000 random programs over each structure", "[medium]") { random_programs(rounds(5000)); }
 TEST_CASE("200,000 random programs over each structure", "[slow]") { random_programs(rounds(200000)); }
 
 /// What the programs above would not show otherwise.

@@ -175,7 +175,7 @@ public:
         if (pid_ < 0) throw std::system_error(errno, std::system_category(), "fork");
         if (pid_ == 0) live(std::forward<Body>(body), watchdog_seconds);
     }
-    child(child&& other) noexcept : pid_(std::exchange(other.pid_, -1)), ended_(other.ended_) {}
+    child(child&& other) noexcept : pid_(std::exchange(other.pid_, -1)), end_(other.end_) {}
     child(child const&) = delete;
     child& operator=(child const&) = delete;
     child& operator=(child&&) = delete;
@@ -198,15 +198,15 @@ public:
 
 private:
     std::optional<int> reap(int options) noexcept {
-        if (ended_) return ended_;
+        if (pid_ < 0) return end_;
         int status = 0;
         pid_t got = -1;
         while ((got = ::waitpid(pid_, &status, options)) < 0 && errno == EINTR) {
         }
         if (got == 0) return {};
         pid_ = -1;
-        ended_ = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-        return ended_;
+        end_ = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+        return end_;
     }
 
     template <class Body>
@@ -232,7 +232,7 @@ private:
     }
 
     pid_t pid_;
-    std::optional<int> ended_;
+    int end_ = 0;  ///< once it has ended: as wait() says it
 };
 
 /// A T that parent and children share. T's members are atomics, or written before the fork.
