@@ -163,7 +163,7 @@ private:
     }
     static std::string text(comparison const& c) {
         return rate(c.before) + " before, " + rate(c.after) + " after (ratio " + ratio(c.to_before) +
-               "), in turn with " + rate(c.fresh) + " without kills (ratio " + ratio(c.to_fresh) + ")";
+               "), in turn with " + rate(c.fresh) + " used without kills (ratio " + ratio(c.to_fresh) + ")";
     }
     static std::string ratio(std::optional<estimate> const& e) {
         if (!e) return "unknown: too many slices without an operation";

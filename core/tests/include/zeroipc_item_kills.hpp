@@ -97,12 +97,12 @@ struct item_kills {
         }
     }
 
-    [[noreturn]] static void live(Q& q, ledger& books, std::uint64_t place, std::uint64_t life,
-                                  kill_plan const& /*plan*/) {
+    static void live(Q& q, ledger& books, std::uint64_t place, std::uint64_t life,
+                     kill_plan const& /*plan*/) {
         auto& me = books.marks.worker[place];
         std::vector<std::uint64_t> newest(most_lives, 0);
         std::uint64_t n = 0;
-        for (;;) {
+        while (!books.marks.leave.load(std::memory_order_relaxed)) {
             if (n + 1 < items_a_life && me.perform(push, [&] { return q.try_push(life << 32 | (n + 1)); }))
                 books.acknowledged[life].store(++n, std::memory_order_relaxed);
             me.perform(pop, [&] {

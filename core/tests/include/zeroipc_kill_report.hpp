@@ -67,7 +67,7 @@ struct kill_report {
     std::uint64_t allowed = 0;       ///< items that may be missing: fewer than costly kills, or none
     std::vector<kill_slice> before;  ///< survivors' throughput, slice by slice
     std::vector<kill_slice> after;
-    std::vector<kill_slice> fresh;      ///< on a structure that nobody was killed on, in turn with `after`
+    std::vector<kill_slice> fresh;      ///< on a structure as much used, without kills, in turn with `after`
     std::vector<double> plain_open_ns;  ///< opening a handle beside nobody, with no dead one there
     std::vector<double> open_ns;        ///< a newcomer's opening, recovery included
     std::optional<std::string> wedge;   ///< who stopped, if somebody did
@@ -101,6 +101,7 @@ struct alignas(128) kill_actor {
 /// The part of a workload's ledger that all have.
 struct kill_marks {
     std::atomic<bool> stop{false};
+    std::atomic<bool> leave{false};  ///< for workers: end in order, without a kill
     std::atomic<bool> pause{false};  ///< for survivors: somebody else is measured
     std::array<kill_actor, survivors> survivor;
     std::array<kill_actor, most_crowd> worker;

@@ -62,7 +62,7 @@ std::vector<S> open_all(Memory& memory, kill_plan const& plan, kill_verdict& ver
 ///   make(memory, plan)                     makes the structure "s"
 ///   prepare(handle, ledger, plan)          empties it, and whatever a round begins with
 ///   survive(handle, ledger, n, plan)       what survivor n does until marks.stop
-///   live(handle, ledger, place, life, plan)  what a worker does for ever
+///   live(handle, ledger, place, life, plan)  what a worker does until it is killed, or until marks.leave
 ///   costs(inside)                          whether a kill there may cost an item
 ///   used_up(ledger)                        whether the ledger has no room for a longer round
 ///   judge(memory, ledger, lives, costly, plan, verdict)  the examination
@@ -267,12 +267,30 @@ private:
                 rate(end.done - start.done, end.cpu - start.cpu)};
     }
 
-    /// Slices in turn with such of a structure that nobody was killed on: what the machine does to one, it does to
-    /// both. \return whether all went on
+    /// Lets a crowd work for a while, and leave in order: use alone moves buffers and nodes about, which tells in
+    /// speed.
+    bool wear(ledger& books) {
+        std::vector<std::unique_ptr<child>> crowd;
+        for (std::uint64_t i = 0; i < plan_.crowd; ++i) crowd.push_back(newcomer(books, i));
+        nap(plan_.slice * 10);
+        books.marks.leave = true;
+        bool right = true;
+        for (auto& one : crowd) {
+            auto const result = await([&] { return one->ended().has_value(); });
+            right = result == outcome::yes && one->ended() == 0 && right;
+        }
+        books.marks.leave = false;
+        if (!right) fault("a worker did not leave in order");
+        return right;
+    }
+
+    /// Slices in turn with such of a structure that a crowd has used too, without kills: what the machine does to one,
+    /// it does to both. \return whether all went on
     bool compare_with_fresh(ledger& books) {
         kill_run fresh(plan_, watch_);
         shared<ledger> theirs;
-        bool right = fresh.start(*theirs);
+        books.marks.pause = true;
+        bool right = fresh.start(*theirs) && fresh.wear(*theirs);
         auto const measure = [&](kill_run& who, ledger& its, ledger& other, std::vector<kill_slice>& slices) {
             other.marks.pause = true;
             its.marks.pause = false;

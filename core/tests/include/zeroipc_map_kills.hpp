@@ -152,7 +152,10 @@ private:
                      kill_plan const& plan) {
         auto const relaxed = std::memory_order_relaxed;
         auto const lanes = survivors + plan.crowd;
-        for (std::uint64_t n = 1; !books.marks.stop.load(relaxed); ++n) {
+        auto const over = [&] {
+            return books.marks.stop.load(relaxed) || (lane >= survivors && books.marks.leave.load(relaxed));
+        };
+        for (std::uint64_t n = 1; !over(); ++n) {
             if (lane < survivors) rest_while_paused(books.marks);
             auto const i = random.below(keys_of_lane);
             auto const key = key_for(lane, i);
