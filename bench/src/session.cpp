@@ -8,10 +8,13 @@
 #include <sstream>
 
 #include "zeroipc/bench/environment.hpp"
-#include "zeroipc/bench/progress.hpp"
 #include "zeroipc/bench/record.hpp"
+#include "zeroipc/tools/progress.hpp"
 
 namespace zeroipc::bench {
+
+using tools::format_duration;
+using tools::Progress;
 
 namespace {
 

@@ -28,8 +28,8 @@
 #include "schema_check.hpp"
 #include "spawned.hpp"
 #include "zeroipc/bench/plan.hpp"
-#include "zeroipc/bench/progress.hpp"
 #include "zeroipc/bench/workload.hpp"
+#include "zeroipc/tools/progress.hpp"
 
 using namespace zeroipc::bench::testing;
 using Catch::Matchers::Contains;
@@ -1025,7 +1025,7 @@ TEST_CASE("Ctrl-C on the terminal interrupts in good order", "[medium]") {
 }
 
 TEST_CASE("durations for people", "[fast]") {
-    using zeroipc::bench::format_duration;
+    using zeroipc::tools::format_duration;
     using seconds = std::chrono::duration<double>;
     CHECK(format_duration(seconds(0)) == "0 s");
     CHECK(format_duration(seconds(-5)) == "0 s");

@@ -19,7 +19,8 @@
 #include <utility>
 #include <vector>
 
-#include "zeroipc_map_testing.hpp"
+#include "zeroipc_hostile.hpp"
+#include "zeroipc_hostile_program.hpp"
 #include "zeroipc_testing.hpp"
 
 namespace {
@@ -28,145 +29,15 @@ using namespace zeroipc;
 using namespace zeroipc::testing;
 using namespace std::chrono_literals;
 
-struct odd_item {
-    unsigned char b[12];
-};
-using compact = Queue<std::uint64_t>;
-using padded = Queue<odd_item, layout::padded, ordering::seq_cst, backoff::none>;
-using stack = Stack<std::uint64_t>;
-using padded_stack = Stack<odd_item, layout::padded, ordering::seq_cst, backoff::none>;
+using namespace zeroipc::testing::hostile;
 
-using table = Map<std::uint64_t, odd_item>;
-using numbers = Array<std::uint32_t>;
-
-constexpr std::uint64_t segment_bytes = 4 * 4096;
-constexpr std::uint64_t capacity = 4;
-constexpr std::uint32_t slots = 4;
-constexpr std::uint64_t elements = 5;
-
-/// A good segment with two queues, two stacks, a map and an array, all used for some time, not empty, one of each kind
-/// that has handles with the remains of a killed one.
-class specimen {
-public:
-    specimen() {
-        auto memory = Memory::create(name_, segment_bytes, {.max_entries = 9});
-        compact one(memory, "one", capacity, {slots});
-        padded two(memory, "two", capacity, {slots});
-        stack three(memory, "three", capacity, {slots});
-        padded_stack four(memory, "four", capacity, {slots});
-        stack witness(memory, "three");
-        for (std::uint64_t i = 0; i < 23; ++i) {
-            one.push(i);
-            two.push({});
-            (i % 3 == 0 ? witness : three).push(i);
-            four.push({});
-            if (i >= 2) {
-                static_cast<void>(one.pop());
-                static_cast<void>(two.try_pop());
-                static_cast<void>((i % 5 == 0 ? witness : three).try_pop());
-                static_cast<void>(four.try_pop());
-            }
-        }
-        map_ = make_map(memory);
-        numbers(memory, "array", elements).fill(7);
-        memory.add("bytes", 200, [](std::byte* at) { std::memset(at, 7, 200); });
-        one_ = memory.find("one")->offset;
-        two_ = memory.find("two")->offset;
-        three_ = memory.find("three")->offset;
-        four_ = memory.find("four")->offset;
-        array_ = memory.find("array")->offset;
-        // Slot 3 of "one": a pending record whose cell has moved on, as a kill leaves it.
-        auto const shape = ring_of<compact>::geometry(capacity, slots);
-        std::array<std::uint64_t, 4> const record{1, 0, 2, 0};
-        std::memcpy(memory.base() + one_ + shape.slots + 3 * 64, record.data(), sizeof record);
-        // Slot 3 of "three": a pop of node 1 in progress, whose value has been replaced.
-        auto const of_stack = ring_of<stack>::geometry(capacity, slots);
-        std::array<std::uint64_t, 2> const pop{2, 1};
-        std::memcpy(memory.base() + three_ + of_stack.slots + 3 * 64, pop.data(), sizeof pop);
-        good_ = raw_object(name_).bytes();
-    }
-
-    /// The 4-byte places that mean something, and those around them.
-    [[nodiscard]] std::vector<std::uint64_t> fields() const {
-        std::vector<std::uint64_t> all;
-        auto const add = [&](std::uint64_t from, std::uint64_t to) {
-            for (auto at = from; at < to; at += 4) all.push_back(at);
-        };
-        add(0, 16 + 8 * 40);  // header, seven entries and the place of a draft
-        auto const shape = ring_of<compact>::geometry(capacity, slots);
-        add(one_, one_ + shape.buffers);  // header, descriptor, futex words, slots, cells
-        auto const other = ring_of<padded>::geometry(capacity, slots);
-        add(two_, two_ + 96);
-        for (auto const at : sizes({128, 256, 384, 512})) add(two_ + at, two_ + at + 8);
-        for (std::uint64_t s = 0; s < slots; ++s)
-            add(two_ + other.slots + 128 * s, two_ + other.slots + 128 * s + 32);
-        add(two_ + other.cells, two_ + other.buffers);
-        auto const third = ring_of<stack>::geometry(capacity, slots);
-        add(three_, three_ + third.total);  // header, descriptor, futex words, slots, witnesses, nodes
-        auto const fourth = ring_of<padded_stack>::geometry(capacity, slots);
-        add(four_, four_ + 88);
-        for (auto const at : sizes({128, 256, 384, 512})) add(four_ + at, four_ + at + 8);
-        for (std::uint64_t s = 0; s < slots; ++s)
-            add(four_ + fourth.slots + 128 * s, four_ + fourth.slots + 128 * s + 16);
-        for (std::uint64_t n = 0; n < fourth.node_count(); ++n)
-            add(four_ + fourth.nodes + 24 * n, four_ + fourth.nodes + 24 * n + 8);
-        add_map(add);
-        add(array_, array_ + 8 + 4 * elements);
-        return all;
-    }
-
-    [[nodiscard]] std::string const& name() const { return name_.str(); }
-    [[nodiscard]] std::string const& good() const { return good_; }
-
-private:
-    /// A map of two buckets, one with a block; slot 1 with a reservation and slot 2 with a block taken out half way,
-    /// as kills leave them.
-    static std::uint64_t make_map(Memory& memory) {
-        table map(memory, "map", 2, {slots, 5});
-        for (std::uint64_t const key : {1U, 2U, 3U, 5U, 6U}) map.insert(key, {});
-        auto const at = memory.find("map")->offset;
-        auto const g = table_of<table>::geometry(2, slots);
-        auto const put = [&](std::uint64_t where, auto value) {
-            std::memcpy(memory.base() + at + where, &value, sizeof value);
-        };
-        auto const second =
-            g.buckets + table_of<table>::cell_stride;  // its slots 1 reserved, 9 to 14 closing
-        put(second, std::uint64_t{1 | 0x3f << 9 | 3 << 15});
-        put(second + 12, std::uint32_t{0x80000000U + 4});
-        put(g.owners + 4 * 2, std::uint32_t{4});
-        put(g.slots + 64, std::uint64_t{1 + 16 + 1});
-        put(g.slots + 2 * 64 + 8, std::uint64_t{1 | 2 << 1 | 1 << 3 | 2 << 4 | std::uint64_t{1} << 34});
-        return at;
-    }
-    template <class Add>
-    void add_map(Add const& add) const {
-        auto const g = table_of<table>::geometry(2, slots);
-        add(map_, map_ + 96);
-        for (std::uint64_t s = 0; s < slots; ++s) add(map_ + g.slots + 64 * s, map_ + g.slots + 64 * s + 16);
-        add(map_ + g.owners, map_ + g.owners + 4 * g.block_count);
-        for (std::uint64_t b = 0; b < 2; ++b)
-            add(map_ + g.buckets + table_of<table>::cell_stride * b,
-                map_ + g.buckets + table_of<table>::cell_stride * b + 24);
-    }
-
-    std::uint64_t map_ = 0;
-    segment_name name_;
-    std::string good_;
-    std::uint64_t one_ = 0;
-    std::uint64_t two_ = 0;
-    std::uint64_t three_ = 0;
-    std::uint64_t four_ = 0;
-    std::uint64_t array_ = 0;
-};
-
-/// Runs the action; one of our errors is as good as none.
-template <class Action>
-void tolerate(Action&& action) {
-    try {
-        action();
-    } catch (error const&) {
-    }
-}
+using compact = types<>::compact_queue;
+using padded = types<>::padded_queue;
+using stack = types<>::compact_stack;
+using padded_stack = types<>::padded_stack;
+using table = types<>::map;
+using words = types<>::words;
+using odd_array = types<>::odd_array;
 
 template <class Q>
 void work(Q& q) {
@@ -175,9 +46,7 @@ void work(Q& q) {
     for (int i = 0; i < 10; ++i) tolerate([&] { q.try_push(item{}); });
     for (int i = 0; i < 3; ++i) tolerate([&] { q.try_pop(got); });
     if constexpr (requires { q.try_peek(got); }) tolerate([&] { q.try_peek(got); });
-    tolerate([&] {
-        if (q.was_size() > q.capacity()) ::_exit(60);
-    });
+    tolerate([&] { promise(q.was_size() <= q.capacity(), "a size above the capacity"); });
     for (int i = 0; i < 10; ++i) tolerate([&] { q.try_pop(got); });
     tolerate([&] { q.push(item{}, 0us); });
     tolerate([&] { q.pop(got, 0us); });
@@ -193,40 +62,46 @@ void work(table& m) {
         tolerate([&] { m.compare_exchange(key, value, value); });
         tolerate([&] { m.update(key, same); });
     }
-    tolerate([&] {
-        if (m.was_size() > 30) ::_exit(61);
-    });
+    tolerate([&] { promise(m.was_size() <= most_keys, "a size above all slots"); });
     tolerate([&] {
         std::uint64_t seen = 0;
         m.for_each([&](std::uint64_t, odd_item const&) { ++seen; });
-        if (seen > 30) ::_exit(62);
+        promise(seen <= most_keys, "more keys than slots");
     });
     for (std::uint64_t key = 0; key < 12; ++key) tolerate([&] { m.erase(key); });
     tolerate([&] { static_cast<void>(m.find(3, 0us)); });
 }
 
 /// Whatever the bytes say meanwhile, an array goes by the capacity that it was opened with.
-void work(numbers& a) {
+template <class A>
+void work_array(A& a) {
     auto const count = a.capacity();
-    if (count == 0 || count > segment_bytes / sizeof(std::uint32_t)) ::_exit(63);
-    for (std::uint64_t i = 0; i < count; ++i) {
-        a.store(i, static_cast<std::uint32_t>(i));
-        auto seen = a.load(i);
-        a.compare_exchange(i, seen, seen + 1);
-        a.fetch_add(i, a.exchange(i, 3));
-        a.at(i) += a[i];
-    }
+    promise(count > 0 && count <= segment_bytes / sizeof(typename A::value_type),
+            "a capacity beyond the segment");
+    typename A::value_type value{};
     std::uint64_t reached = 0;
-    for (auto const& one : a) reached += &one == &a[reached] ? 1U : 0U;
-    if (reached != count || a.span().size() != count || a.capacity() != count) ::_exit(64);
-    // The next process's structure may begin behind it.
-    bool refused = false;
+    for (auto const& one : a) {
+        promise(&one == &a[reached], "an iterator that leaves its place");
+        ++reached;
+        value = one;
+    }
+    promise(reached == count && a.span().size() == count && a.capacity() == count, "a capacity that changes");
+    a.fill(value);
+    bool refused = false;  // the next process's structure may begin behind it
     try {
-        a.at(count) = 1;
+        a.at(count) = value;
     } catch (error const& e) {
         refused = e.cause() == errc::out_of_range;
     }
-    if (!refused) ::_exit(65);
+    promise(refused, "an element behind the last one");
+    if constexpr (requires { a.load(0); })
+        for (std::uint64_t i = 0; i < count; ++i) {
+            a.store(i, static_cast<typename A::value_type>(i));
+            auto seen = a.load(i);
+            a.compare_exchange(i, seen, seen + 1);
+            a.fetch_add(i, a.exchange(i, 3));
+            a.at(i) += a[i];
+        }
 }
 
 /// Everything that can be asked of a segment.
@@ -264,10 +139,8 @@ void use(std::string const& name) {
             for (std::uint32_t i = 0; i < slots; ++i) tolerate([&] { handles.emplace_back(memory, "map"); });
             for (auto& m : handles) work(m);
         });
-        tolerate([&] {
-            numbers a(memory, "array");
-            work(a);
-        });
+        tolerate([&] { work_array(*std::make_unique<words>(memory, "five")); });
+        tolerate([&] { work_array(*std::make_unique<odd_array>(memory, "six")); });
         tolerate([&] { memory.add("more", 100, [](std::byte* at) { std::memset(at, 1, 100); }); });
         tolerate([&] {
             compact q(memory, "new", 2, {1});
@@ -277,12 +150,6 @@ void use(std::string const& name) {
         tolerate([&] { work(*std::make_unique<stack>(memory, "three")); });
     });
 }
-
-struct change {
-    std::uint64_t at;
-    std::uint64_t value;
-    std::uint32_t bytes;
-};
 
 std::vector<change> systematic(specimen const& s) {
     std::vector<change> all;
@@ -352,7 +219,7 @@ TEST_CASE("every field takes every bad value, before the segment is opened", "[f
                        [&](std::uint64_t n) {
                            auto const& c = all[n * step];
                            object.write_bytes(0, s.good());
-                           object.write_bytes(c.at, {reinterpret_cast<char const*>(&c.value), c.bytes});
+                           object.write_bytes(c.at, c.text());
                            use(s.name());
                        }),
                all);
@@ -375,20 +242,20 @@ TEST_CASE("every field takes every bad value, while the segment is in use", "[fa
                            stack three(memory, "three");
                            padded_stack four(memory, "four");
                            table map(memory, "map");
-                           numbers array(memory, "array");
+                           words five(memory, "five");
                            one.push(1);
                            two.push({});
                            three.push(1);
                            four.push({});
-                           object.write_bytes(c.at, {reinterpret_cast<char const*>(&c.value), c.bytes});
+                           object.write_bytes(c.at, c.text());
                            work(one);
                            work(two);
                            work(three);
                            work(four);
                            work(map);
-                           work(array);
+                           work_array(five);
                            tolerate([&] { static_cast<void>(memory.entries()); });
-                           tolerate([&] { work(*std::make_unique<numbers>(memory, "array")); });
+                           tolerate([&] { work_array(*std::make_unique<words>(memory, "five")); });
                            tolerate([&] { work(*std::make_unique<compact>(memory, "one")); });
                            tolerate([&] { work(*std::make_unique<stack>(memory, "three")); });
                            tolerate([&] { memory.add("more", 100, [](std::byte*) {}); });
@@ -412,31 +279,12 @@ TEST_CASE("a segment that was cut anywhere", "[fast]") {
                {});
 }
 
-/// One to four random changes: random bytes, a random 8-byte value, a copied word, or a single bit; mostly
-/// where words of meaning stand.
+/// One to four random changes.
 void spoil(specimen const& s, std::vector<std::uint64_t> const& fields, random_source& random,
            std::function<void(std::uint64_t, std::string_view)> const& write) {
     for (auto n = 1 + random.below(4); n > 0; --n) {
-        auto const at = random.below(8) == 0
-                            ? random.below(segment_bytes - 8)
-                            : std::min(fields[random.below(fields.size())], segment_bytes - 8);
-        std::uint64_t value = random.any();
-        switch (random.below(4)) {
-            case 0:
-                break;
-            case 1:
-                std::memcpy(&value, s.good().data() + at, 8);
-                value ^= std::uint64_t{1} << random.below(64);
-                break;
-            case 2:
-                std::memcpy(&value, s.good().data() + random.below(segment_bytes - 8), 8);
-                break;
-            default:
-                std::memcpy(&value, s.good().data() + at, 8);
-                value += random.below(9) - 4;
-                break;
-        }
-        write(at, {reinterpret_cast<char const*>(&value), random.below(2) == 0 ? 4U : 8U});
+        auto const c = draw_change(random, s.good(), fields);
+        write(c.at, c.text());
     }
 }
 
@@ -455,7 +303,7 @@ void random_mutations(std::uint64_t count) {
                            std::optional<stack> three;
                            std::optional<padded_stack> four;
                            std::optional<table> map;
-                           std::optional<numbers> array;
+                           std::optional<words> five;
                            if (n % 2 == 0) {
                                memory.emplace(Memory::open(s.name()));
                                one.emplace(*memory, "one");
@@ -463,7 +311,7 @@ void random_mutations(std::uint64_t count) {
                                three.emplace(*memory, "three");
                                four.emplace(*memory, "four");
                                map.emplace(*memory, "map");
-                               array.emplace(*memory, "array");
+                               five.emplace(*memory, "five");
                            }
                            spoil(s, fields, random, [&](std::uint64_t at, std::string_view bytes) {
                                object.write_bytes(at, bytes);
@@ -473,7 +321,7 @@ void random_mutations(std::uint64_t count) {
                            if (three) work(*three);
                            if (four) work(*four);
                            if (map) work(*map);
-                           if (array) work(*array);
+                           if (five) work_array(*five);
                            use(s.name());
                        }),
                {});
@@ -485,6 +333,39 @@ TEST_CASE("100,000 random mutations", "[slow]") {
     random_mutations(100000);
 }
 TEST_CASE("20,000 random mutations", "[medium]") { random_mutations(rounds(20000)); }
+
+/// The fuzzer's driver (zeroipc_hostile_program.hpp), without a fuzzer.
+void random_programs(std::uint64_t count) {
+    watchdog const limit(3000);
+    static_cast<void>(seed());
+    for (auto const which : {part::array, part::queue, part::stack, part::map}) {
+        INFO(part_names[static_cast<std::size_t>(which)]);
+        check_none(survive(count,
+                           [&](std::uint64_t n) {
+                               random_source random(n);
+                               run_program(which, random_program(random));
+                           }),
+                   {});
+    }
+}
+
+TEST_CASE("1,000 random programs over each structure", "[fast]") { random_programs(rounds(1000)); }
+TEST_CASE("5,000 random programs over each structure", "[medium]") { random_programs(rounds(5000)); }
+TEST_CASE("200,000 random programs over each structure", "[slow]") { random_programs(rounds(200000)); }
+
+/// What the programs above would not show otherwise.
+TEST_CASE("an access outside a mapping is a signal", "[fast]") {
+    specimen const s;
+    for (int const where : {-1, 0}) {
+        child reader([&] {
+            auto memory = Memory::open(s.name());
+            auto const* at = memory.base() + (where < 0 ? -1 : static_cast<int>(segment_bytes));
+            return static_cast<int>(*const_cast<std::byte const volatile*>(at));
+        });
+        int const end = reader.wait();
+        CHECK((end == -SIGSEGV || (sanitized && end != 0)));
+    }
+}
 
 struct contest {
     std::atomic<bool> stop{false};

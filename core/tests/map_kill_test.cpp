@@ -23,8 +23,10 @@
 #include <utility>
 #include <vector>
 
+#include "zeroipc_map_kills.hpp"
 #include "zeroipc_map_testing.hpp"
 #include "zeroipc_mortal.hpp"
+#include "zeroipc_random_kills.hpp"
 #include "zeroipc_testing.hpp"
 #include "zeroipc_traced.hpp"
 
@@ -785,214 +787,23 @@ TEST_CASE("a process is killed at each machine instruction of an operation on a 
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Random moments, among live processes.
+// Random moments, among live processes (zeroipc_map_kills.hpp).
 
-/// A value that says by all its bytes which it is.
-struct wide {
-    std::array<number, 7> words;
-    static wide of(number n) {
-        wide w{};
-        for (std::size_t i = 0; i < w.words.size(); ++i) w.words[i] = n + (i << 40);
-        return w;
-    }
-    [[nodiscard]] bool whole() const {
-        return std::memcmp(this, &(wide const&)of(words[0]), sizeof *this) == 0;
-    }
-};
+using wide_map = Map<number, wide_value>;
 
-constexpr unsigned lanes = 4;
-constexpr unsigned keys_of_lane = 3;
-constexpr number absent = ~number{0};
-
-/// What all processes note. A key belongs to a lane, and a lane to one process at a time.
-struct ledger {
-    std::atomic<number> settled[lanes][keys_of_lane];   ///< the value that it has for sure, or absent
-    std::atomic<number> intended[lanes][keys_of_lane];  ///< the one that it may have instead
-    std::atomic<number> added[lanes];                   ///< to the common counter, for sure
-    std::atomic<std::uint32_t> inside[lanes];
-    std::atomic<number> operations[lanes];
-    std::atomic<number> wrong{0};
-    std::atomic<number> full{0};
-};
-
-constexpr number key_for(unsigned lane, unsigned i) { return 1 + lane * keys_of_lane + i; }
-
-/// Looks whether each key of a lane has a value that it may have, and settles it.
-template <class M>
-void settle_lane(M& m, ledger& books, unsigned lane) {
-    for (unsigned i = 0; i < keys_of_lane; ++i) {
-        wide value{};
-        bool const there = m.find(key_for(lane, i), value);
-        number const is = there ? value.words[0] : absent;
-        if (there && !value.whole()) ++books.wrong;
-        if (is != books.settled[lane][i] && is != books.intended[lane][i]) ++books.wrong;
-        books.settled[lane][i] = is;
-        books.intended[lane][i] = is;
-    }
+TEST_CASE("20 kills at random moments among users of a map", "[fast]") {
+    random_kills<map_kills<wide_map>>(20, 2);
 }
-
-template <class M>
-[[noreturn]] void live(M& m, ledger& books, unsigned lane) {
-    settle_lane(m, books, lane);
-    random_source random(static_cast<std::uint64_t>(::getpid()));
-    for (number n = 1;; ++n) {
-        auto const i = static_cast<unsigned>(random.below(keys_of_lane));
-        auto const key = key_for(lane, i);
-        auto& settled = books.settled[lane][i];
-        auto& intended = books.intended[lane][i];
-        auto const relaxed = std::memory_order_relaxed;
-        auto const is = settled.load(relaxed);
-        auto const inside = [&](std::uint32_t what) {
-            books.inside[lane].store(what, std::memory_order_release);
-        };
-        number const next = is == absent ? n : is + 1;
-        switch (random.below(5)) {
-            case 0:
-            case 1: {
-                intended = next;
-                inside(1);
-                auto const result = m.insert_or_assign(key, wide::of(next));
-                inside(0);
-                if (result == outcome::full)
-                    ++books.full;
-                else
-                    settled = next;
-                if (result != outcome::full && (result == outcome::inserted) != (is == absent)) ++books.wrong;
-                break;
-            }
-            case 2: {
-                intended = absent;
-                inside(2);
-                bool const gone = m.erase(key);
-                inside(0);
-                if (gone != (is != absent)) ++books.wrong;
-                settled = absent;
-                break;
-            }
-            case 3: {
-                inside(3);
-                auto const result = m.update(0, [](wide const& w) { return wide::of(w.words[0] + 1); });
-                inside(0);
-                if (result == outcome::assigned)
-                    ++books.added[lane];
-                else if (result != outcome::full)
-                    ++books.wrong;
-                break;
-            }
-            default: {
-                auto const other = static_cast<unsigned>(random.below(lanes));
-                wide value{};
-                inside(4);
-                bool const there = m.find(key_for(other, i), value);
-                inside(0);
-                if (there && !value.whole()) ++books.wrong;
-                if (m.find(0, value) && !value.whole()) ++books.wrong;
-            }
-        }
-        books.operations[lane].fetch_add(1, relaxed);
-    }
-}
-
-template <class M>
-void random_kills(std::uint64_t kills, std::uint64_t capacity) {
-    constexpr std::uint32_t slots = 16;
-    watchdog const limit(60 + static_cast<unsigned>(kills / 5));
-    random_source random(kills + capacity);
-    segment_name const name;
-    auto memory = Memory::create(name, 1 << 20);
-    {
-        M m(memory, "m", capacity, {slots, 1});
-        REQUIRE(m.insert(0, wide::of(0)) == outcome::inserted);
-    }
-    shared<ledger> books;
-    for (auto& lane : books->settled)
-        for (auto& one : lane) one = absent;
-    for (auto& lane : books->intended)
-        for (auto& one : lane) one = absent;
-    auto const worker = [&](unsigned lane) {
-        return child(
-            [&, lane] {
-                auto mine = Memory::open(name.str());
-                M m(mine, "m");
-                live(m, *books, lane);
-            },
-            900);
-    };
-    std::vector<std::unique_ptr<child>> workers;
-    for (unsigned i = 0; i < lanes; ++i) workers.push_back(std::make_unique<child>(worker(i)));
-    std::uint64_t inside = 0;
-    for (std::uint64_t i = 0; i < kills; ++i) {
-        auto const lane = static_cast<unsigned>(i % lanes);
-        auto const before = books->operations[lane].load();
-        until([&] { return books->operations[lane] > before; });
-        nap(std::chrono::nanoseconds(random.below(400000)));
-        workers[lane]->kill();
-        REQUIRE(workers[lane]->wait() == -SIGKILL);
-        inside += books->inside[lane] != 0;
-        books->inside[lane] = 0;
-        // The others go on: none waits for the dead one.
-        auto const next = (lane + 1) % lanes;
-        auto const theirs = books->operations[next].load();
-        until([&] { return books->operations[next] > theirs; });
-        workers[lane] = std::make_unique<child>(worker(lane));
-    }
-    for (unsigned i = 0; i < lanes; ++i) {
-        workers[i]->kill();
-        workers[i]->wait();
-    }
-    workers.clear();
-
-    // Every slot can be taken again in one go: the dead are recovered, and nobody is parked.
-    std::vector<M> handles;
-    unsigned parked = 0;
-    for (std::uint32_t i = 0; i < slots && parked == 0; ++i) {
-        auto const refusal = thrown_by([&] { handles.emplace_back(memory, "m"); });
-        if (refusal) parked = slots - i;
-    }
-    REQUIRE(!handles.empty());
-    auto& m = handles.front();
-    for (unsigned lane = 0; lane < lanes; ++lane) settle_lane(m, *books, lane);
-    number added = 0;
-    for (auto const& one : books->added) added += one;
-    wide value{};
-    REQUIRE(m.find(0, value));
-    auto const c = census_of<M>(memory, "m", capacity, slots);
-    std::printf(
-        "%llu kills, %llu inside an operation (%.0f %%): %llu increments, %llu of them unacknowledged; %u "
-        "slots "
-        "parked, %llu times full, %llu empty blocks linked\n",
-        static_cast<unsigned long long>(kills), static_cast<unsigned long long>(inside),
-        100.0 * static_cast<double>(inside) / static_cast<double>(kills),
-        static_cast<unsigned long long>(value.words[0]),
-        static_cast<unsigned long long>(value.words[0] - added), parked,
-        static_cast<unsigned long long>(books->full.load()), static_cast<unsigned long long>(c.empty));
-    CHECK(parked == 0);
-    CHECK(c.right());
-    CHECK(books->wrong == 0);
-    CHECK(value.words[0] >= added);
-    CHECK(value.words[0] <= added + kills + lanes);
-    CHECK(inside > 0);
-    std::set<number> keys;
-    for (auto const& [key, what] : m) CHECK((keys.insert(key).second && what.whole()));
-    for (auto const key : keys) CHECK(m.erase(key));
-    CHECK(m.was_empty());
-    for (number i = 0; i < 12; ++i) CHECK(m.insert(i, wide::of(i)) == outcome::inserted);
-    for (number i = 0; i < 12; ++i) CHECK(m.erase(i));
-    CHECK(census_of<M>(memory, "m", capacity, slots).right());
-}
-
-using wide_map = Map<number, wide>;
-
-TEST_CASE("20 kills at random moments among users of a map", "[fast]") { random_kills<wide_map>(20, 2); }
 
 TEST_CASE("100 kills at random moments among users of a map", "[medium]") {
-    random_kills<wide_map>(100, 1);
-    random_kills<Map<number, wide, layout::padded, ordering::fences, backoff::none>>(100, 12);
+    random_kills<map_kills<wide_map>>(100, 1);
+    random_kills<map_kills<Map<number, wide_value, layout::padded, ordering::fences, backoff::none>>>(100,
+                                                                                                      12);
 }
 
 TEST_CASE("2000 kills at random moments among users of a map", "[stress]") {
-    random_kills<wide_map>(2000, 1);
-    random_kills<wide_map>(2000, 12);
+    random_kills<map_kills<wide_map>>(2000, 1);
+    random_kills<map_kills<wide_map>>(2000, 12);
 }
 
 }  // namespace

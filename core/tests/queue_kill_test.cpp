@@ -20,8 +20,9 @@
 #include <string>
 #include <vector>
 
-#include "zeroipc_kills.hpp"
+#include "zeroipc_item_kills.hpp"
 #include "zeroipc_mortal.hpp"
+#include "zeroipc_random_kills.hpp"
 #include "zeroipc_testing.hpp"
 #include "zeroipc_traced.hpp"
 
@@ -714,19 +715,20 @@ TEST_CASE("a process is killed at each machine instruction of an operation", "[f
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Random moments, among live processes (zeroipc_kills.hpp).
+// Random moments, among live processes (zeroipc_item_kills.hpp).
 
-TEST_CASE("20 kills at random moments", "[fast]") { random_kills<native_queue>(20, 16, 4); }
+TEST_CASE("20 kills at random moments", "[fast]") { random_kills<item_kills<native_queue>>(20, 16, 4); }
 
 TEST_CASE("200 kills at random moments", "[medium]") {
-    random_kills<native_queue>(200, 2, 4);
-    random_kills<native_queue>(200, 64, 4);
-    random_kills<Queue<std::uint64_t, layout::padded, ordering::fences, backoff::none>>(100, 1024, 4);
+    random_kills<item_kills<native_queue>>(200, 2, 4);
+    random_kills<item_kills<native_queue>>(200, 64, 4);
+    random_kills<item_kills<Queue<std::uint64_t, layout::padded, ordering::fences, backoff::none>>>(100, 1024,
+                                                                                                    4);
 }
 
 TEST_CASE("2000 kills at random moments", "[stress]") {
-    random_kills<native_queue>(2000, 1, 4);
-    random_kills<native_queue>(2000, 64, 4);
+    random_kills<item_kills<native_queue>>(2000, 1, 4);
+    random_kills<item_kills<native_queue>>(2000, 64, 4);
 }
 
 }  // namespace

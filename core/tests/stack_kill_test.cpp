@@ -19,8 +19,9 @@
 #include <utility>
 #include <vector>
 
-#include "zeroipc_kills.hpp"
+#include "zeroipc_item_kills.hpp"
 #include "zeroipc_mortal.hpp"
+#include "zeroipc_random_kills.hpp"
 #include "zeroipc_testing.hpp"
 #include "zeroipc_traced.hpp"
 
@@ -827,21 +828,22 @@ TEST_CASE("a process is killed at each machine instruction of an operation on a 
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Random moments, among live processes (zeroipc_kills.hpp).
+// Random moments, among live processes (zeroipc_item_kills.hpp).
 
 using words = Stack<std::uint64_t>;
 
-TEST_CASE("20 kills at random moments on a stack", "[fast]") { random_kills<words>(20, 15, 4); }
+TEST_CASE("20 kills at random moments on a stack", "[fast]") { random_kills<item_kills<words>>(20, 15, 4); }
 
 TEST_CASE("100 kills at random moments on a stack", "[medium]") {
-    random_kills<words>(100, 1, 4);
-    random_kills<words>(100, 64, 4);
-    random_kills<Stack<std::uint64_t, layout::padded, ordering::fences, backoff::none>>(100, 1000, 4);
+    random_kills<item_kills<words>>(100, 1, 4);
+    random_kills<item_kills<words>>(100, 64, 4);
+    random_kills<item_kills<Stack<std::uint64_t, layout::padded, ordering::fences, backoff::none>>>(100, 1000,
+                                                                                                    4);
 }
 
 TEST_CASE("2000 kills at random moments on a stack", "[stress]") {
-    random_kills<words>(2000, 2, 4);
-    random_kills<words>(2000, 64, 4);
+    random_kills<item_kills<words>>(2000, 2, 4);
+    random_kills<item_kills<words>>(2000, 64, 4);
 }
 
 }  // namespace

@@ -142,3 +142,17 @@ inline void cpu_relax() noexcept {
 }
 
 }  // namespace zeroipc::atomics
+
+namespace zeroipc::detail {
+
+/// Rounds after which a retry loop gives up with errc::corrupt: more than losing every race to honest peers takes. An
+/// atomics policy may state its own `patience`: where a test writes hostile bytes, fewer show the same sooner.
+template <class Atomics>
+constexpr std::uint64_t patience_of() noexcept {
+    if constexpr (requires { Atomics::patience; })
+        return Atomics::patience;
+    else
+        return std::uint64_t{1} << 24;
+}
+
+}  // namespace zeroipc::detail

@@ -243,9 +243,7 @@ private:
     /// The indices are hints. Raising them at every position would cost a second contended exchange an
     /// operation; at every eighth, who comes late walks over cells of one cache line instead.
     static constexpr std::uint64_t index_step = 8;
-    /// More rounds than losing every race to honest peers takes; only a hostile one keeps an operation going
-    /// that long.
-    static constexpr std::uint64_t patience = std::uint64_t{1} << 24;
+    static constexpr std::uint64_t patience = detail::patience_of<atomics>();
 
     template <class U>
     static U* at(std::byte* base, std::uint64_t offset) noexcept {
@@ -254,6 +252,10 @@ private:
 
     [[noreturn]] static void corrupt(char const* what) {
         throw error(errc::corrupt, std::string("queue: ") + what + "; a peer overwrote it: make it anew");
+    }
+
+    [[noreturn]] static void no_progress() {
+        corrupt(("no progress was possible for " + std::to_string(patience) + " rounds").c_str());
     }
 
     std::uint64_t buffer_in(std::uint64_t value, std::uint64_t home) const {
@@ -329,7 +331,7 @@ private:
                 }
             }
         }
-        corrupt("no progress was possible for 16777216 rounds");
+        no_progress();
     }
 
     /// Fetches, while the queue is empty, the buffer in which the next item will probably be: the producer's

@@ -312,8 +312,7 @@ private:
         }
     };
 
-    /// More rounds than losing every race to honest peers takes.
-    static constexpr std::uint64_t patience = std::uint64_t{1} << 24;
+    static constexpr std::uint64_t patience = detail::patience_of<atomics>();
 
     treiber_stack(std::byte* base, treiber_geometry const& g, std::uint32_t slot, unsettled /*tag*/)
         : lists_{at<word>(base, layout::top_offset), at<word>(base, layout::free_offset)},
@@ -332,7 +331,9 @@ private:
         throw error(errc::corrupt, std::string("stack: ") + what + "; a peer overwrote it: make it anew");
     }
 
-    [[noreturn]] static void no_progress() { corrupt("no progress was possible for 16777216 rounds"); }
+    [[noreturn]] static void no_progress() {
+        corrupt(("no progress was possible for " + std::to_string(patience) + " rounds").c_str());
+    }
 
     /// A node's link; the item's words follow it. \pre 1 <= n <= nodes
     [[nodiscard]] word* node_at(std::uint64_t n) const noexcept {

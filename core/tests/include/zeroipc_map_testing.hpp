@@ -18,6 +18,12 @@ template <class M>
 using table_of = typename M::algorithm::template table<typename M::policies, sizeof(typename M::key_type),
                                                        sizeof(typename M::mapped_type)>;
 
+/// Whether the algorithm beneath has blocks that can be counted.
+template <class M>
+concept counts_its_blocks = requires(std::byte* base) {
+    table_of<M>::visit_blocks(base, table_of<M>::geometry(1, 1), [](std::uint32_t) {});
+};
+
 /// Where each block of a map is, when no operation is in flight.
 struct block_census {
     std::uint64_t blocks = 0;

@@ -93,7 +93,7 @@ protected:
           me_(slot + 2),
           next_block_(g.block_count * slot / g.handle_slots) {}
 
-    static constexpr std::uint64_t patience = std::uint64_t{1} << 24;
+    static constexpr std::uint64_t patience = patience_of<atomics>();
     static constexpr std::uint32_t in_pool = 0;
     static constexpr std::uint32_t in_bucket = 1;
     static constexpr std::uint32_t mark =
@@ -145,7 +145,9 @@ protected:
     [[noreturn]] static void corrupt(char const* what) {
         throw error(errc::corrupt, std::string("map: ") + what + "; a peer overwrote it: make it anew");
     }
-    [[noreturn]] static void no_progress() { corrupt("no progress was possible for 16777216 rounds"); }
+    [[noreturn]] static void no_progress() {
+        corrupt(("no progress was possible for " + std::to_string(patience) + " rounds").c_str());
+    }
 
     /// 0, a block's number plus 1, or a mark.
     [[nodiscard]] std::uint64_t read_link(std::uint64_t bucket, unsigned k) const noexcept {

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <string>
 #include <system_error>
 
@@ -41,12 +42,23 @@ public:
     class guard {
     public:
         explicit guard(robust_mutex const& mutex) : mutex_(mutex.mutex_) {
-            int const number = ::pthread_mutex_lock(mutex_);
+            int number = ::pthread_mutex_trylock(mutex_);
+            // Sleeps are bounded. Who is woken and killed before it has the mutex takes the wake-up with it, if
+            // another one got the mutex meanwhile without a look at the sleepers: they would sleep until somebody
+            // else comes and finds it taken.
+            while (number == EBUSY || number == ETIMEDOUT) {
+                std::timespec until{};
+                ::clock_gettime(CLOCK_MONOTONIC, &until);
+                until.tv_nsec += longest_sleep_ns;
+                until.tv_sec += until.tv_nsec / 1000000000;
+                until.tv_nsec %= 1000000000;
+                number = ::pthread_mutex_clocklock(mutex_, CLOCK_MONOTONIC, &until);
+            }
             former_owner_died_ = number == EOWNERDEAD;
             if (former_owner_died_)
                 ::pthread_mutex_consistent(mutex_);
             else
-                check(number, "pthread_mutex_lock");
+                check(number, "pthread_mutex_clocklock");
         }
         [[nodiscard]] bool former_owner_died() const noexcept { return former_owner_died_; }
         ~guard() { ::pthread_mutex_unlock(mutex_); }
@@ -56,6 +68,7 @@ public:
         guard& operator=(guard&&) = delete;
 
     private:
+        static constexpr long longest_sleep_ns = 50'000'000;
         pthread_mutex_t* mutex_;
         bool former_owner_died_ = false;
     };

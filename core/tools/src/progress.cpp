@@ -1,4 +1,4 @@
-#include "zeroipc/bench/progress.hpp"
+#include "zeroipc/tools/progress.hpp"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -6,8 +6,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
-namespace zeroipc::bench {
+namespace zeroipc::tools {
 
 std::string format_duration(std::chrono::duration<double> time) {
     auto const seconds = static_cast<long>(std::ceil(std::max(0.0, time.count())));
@@ -16,9 +17,10 @@ std::string format_duration(std::chrono::duration<double> time) {
     return std::to_string(seconds / 3600) + " h " + std::to_string(seconds % 3600 / 60) + " min";
 }
 
-Progress::Progress(std::size_t total) : total_(total), terminal_(::isatty(STDERR_FILENO) == 1) {}
+Progress::Progress(std::size_t total, std::string unit)
+    : total_(total), unit_(std::move(unit)), terminal_(::isatty(STDERR_FILENO) == 1) {}
 
-Progress::~Progress() { clear(); }
+Progress::~Progress() { hide(); }
 
 void Progress::begin(std::string const& what) {
     what_ = what;
@@ -28,20 +30,27 @@ void Progress::begin(std::string const& what) {
 void Progress::end_step() {
     ++done_;
     if (terminal_) {
-        draw();
+        // Of many short steps only some are shown.
+        if (done_ == total_ || std::chrono::steady_clock::now() - drawn_ >= std::chrono::milliseconds(50))
+            draw();
     } else if (done_ >= next_line_ || done_ == total_) {
-        std::fprintf(stderr, "%zu of %zu runs done, %s\n", done_, total_, left().c_str());
+        std::fprintf(stderr, "%zu of %zu %s done, %s\n", done_, total_, unit_.c_str(), left().c_str());
         next_line_ = done_ + std::max<std::size_t>(1, total_ / 10);
     }
 }
 
+void Progress::skip(std::size_t steps) {
+    total_ -= std::min(steps, total_ - done_);
+    if (done_ > 0) draw();
+}
+
 void Progress::say(std::string const& line) {
-    clear();
+    hide();
     std::fprintf(stderr, "%s\n", line.c_str());
     draw();
 }
 
-void Progress::clear() {
+void Progress::hide() {
     if (terminal_) std::fputs("\r\033[K", stderr);
 }
 
@@ -56,6 +65,7 @@ std::string Progress::left() const {
 
 void Progress::draw() const {
     if (!terminal_) return;
+    drawn_ = std::chrono::steady_clock::now();
     winsize size{};
     std::size_t const columns =
         ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
@@ -68,4 +78,4 @@ void Progress::draw() const {
     std::fflush(stderr);
 }
 
-}  // namespace zeroipc::bench
+}  // namespace zeroipc::tools
