@@ -72,13 +72,27 @@ void work(table& m) {
     tolerate([&] { static_cast<void>(m.find(3, 0us)); });
 }
 
+/// Whatever the bytes say meanwhile, an array goes by the capacity that it was opened with.
 template <class A>
 void work_array(A& a) {
     typename A::value_type value{};
-    for (auto const& one : a) value = one;
+    auto const count = a.capacity();
+    promise(count > 0 && count <= segment_bytes / sizeof value, "an array larger than its segment");
+    for (std::uint64_t i = 0; i < count; ++i) {
+        value = a.at(i);
+        if constexpr (requires { a.load(i); }) {
+            a.store(i, i);
+            a.compare_exchange(i, value, value + 1);
+            a.fetch_add(i, a.exchange(i, 3));
+        }
+    }
     a.fill(value);
-    tolerate([&] { a.at(a.capacity()) = value; });
-    if constexpr (requires { a.load(0); }) a.store(a.capacity() - 1, a.fetch_add(0, 1));
+    std::uint64_t reached = 0;
+    for (auto const& one : a) reached += &one == &a[reached] ? 1U : 0U;
+    promise(reached == count && a.span().size() == count && a.capacity() == count, "another capacity");
+    // The next structure may begin behind it.
+    auto const refusal = thrown_by([&] { a.at(count) = value; });
+    promise(refusal && refusal->cause() == errc::out_of_range, "an index that is not refused");
 }
 
 /// Everything that can be asked of a segment.
