@@ -78,15 +78,6 @@ std::vector<subject> subjects() {
             all.push_back(
                 subject_of<item_kills<typename Variant::template type<std::uint64_t>>>(Variant::name()));
     });
-    auto const listed = [&](std::string_view structure) {
-        return std::any_of(all.begin(), all.end(),
-                           [&](subject const& one) { return one.name.starts_with(structure); });
-    };
-    if (!listed("stack/"))
-        all.push_back(subject_of<item_kills<Stack<std::uint64_t>>>("stack/treiber/acq_rel/exp/compact"));
-    if (!listed("map/"))
-        all.push_back(
-            subject_of<map_kills<Map<std::uint64_t, wide_value>>>("map/buckets/acq_rel/exp/compact"));
     return all;
 }
 

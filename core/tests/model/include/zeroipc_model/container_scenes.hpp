@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "container_scene.hpp"
+#include "pair_scene.hpp"
 #include "scenes.hpp"
 
 namespace zeroipc::model {
@@ -103,6 +104,12 @@ std::vector<scene_plan> container_scenes(promises const& p = promises_of<Policie
     }
     add("looked at twice", 1, 1, {{{pop, push}}, {{look, look}}}, {4, 3});
     add("measured while nodes change hands", 2, 2, {{{pop, push}}, {{pop, size}}}, {3, 2});
+    if (!p.fifo) add("measured while a node is given back", 3, 3, {out2, {{size, size}}}, {3, 2});
+    if (p.linearizable)
+        all.push_back({"put in one, look into the other",
+                       [] { return std::make_unique<pair_scene<Policies>>(); },
+                       {},
+                       {6, 3}});
     add("full and empty over two cells", 2, 1, {in2, out2}, {5, 3});
     add("around the index", 2, 0, {in2, out2}, {4, 2}, {}, 3);
     add("late to the index", 2, 1, {{{push, pop, push, pop}}, {{pop, push}}}, {2, 2}, {}, 3);
