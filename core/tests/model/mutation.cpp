@@ -45,7 +45,8 @@ struct row {
 std::string_view argument_for(std::string const& structure, std::string const& access,
                               std::string_view loss) {
     for (auto const& one : mutation_arguments)
-        if (one.structure == structure && one.access == access && one.loss == loss) return one.why;
+        if ((one.structure.empty() || one.structure == structure) && one.access == access && one.loss == loss)
+            return one.why;
     return {};
 }
 

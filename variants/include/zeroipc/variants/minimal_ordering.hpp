@@ -40,7 +40,8 @@ constexpr edge edge_of(treiber_access access) noexcept {
         case treiber_access::commits:
             return {false, true, true};  // its success replaces what (L1), or its last failure, acquired
         case treiber_access::reads_witness:
-            return {false, false, false};
+        case treiber_access::settles_slot:
+            return {false, false, false};  // what the dead did is known by the kernel's lock
         default:
             return {};
     }
@@ -52,7 +53,7 @@ constexpr edge edge_of(bucket_access access) noexcept {
         case bucket_access::commits:
             return {false, true, false};
         default:
-            return {};
+            return {false, false, false};  // the headers' commits carry what lies behind links and owners
     }
 }
 

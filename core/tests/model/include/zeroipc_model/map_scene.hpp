@@ -21,7 +21,7 @@
 
 namespace zeroipc::model {
 
-enum class verb : unsigned { insert, assign, exchange, erase, find, size };
+enum class verb : unsigned { insert, assign, exchange, erase, find, size, walk };
 
 /// One operation of a thread. Values are made unique; `exchange` asks for the value that the scene began with.
 struct deed {
@@ -64,8 +64,17 @@ struct map_state {
                 return any || (one.done == there && (!there || at->second == one.value));
             case verb::size:
                 return true;
+            case verb::walk: {
+                std::uint64_t all = 0;
+                for (auto const& [key, value] : items) all += print_of(key, value);
+                return any || one.value == all;
+            }
         }
         return false;
+    }
+    /// Of the content of a whole map, the sum.
+    static std::uint64_t print_of(std::uint64_t key, std::uint64_t value) noexcept {
+        return (key + 1) * 0x9e3779b97f4a7c15U ^ value * 0xff51afd7ed558ccdU;
     }
     bool operator<(map_state const& other) const { return items < other.items; }
 };
@@ -242,7 +251,8 @@ private:
     }
 
     void perform(explorer& machine, Table& mine, deed const& one, std::uint64_t value) {
-        static char const* const names[] = {"insert ", "assign ", "exchange ", "erase ", "find ", "size "};
+        static char const* const names[] = {"insert ", "assign ", "exchange ", "erase ",
+                                            "find ",   "size ",   "walk "};
         auto const writes =
             one.what == verb::insert || one.what == verb::assign || one.what == verb::exchange;
         auto const expected = one.what == verb::exchange ? first_value + one.key : 0;
@@ -273,9 +283,26 @@ private:
             case verb::size:
                 (void)mine.was_size();
                 break;
+            case verb::walk:
+                value = 0;
+                if constexpr (requires {
+                                  mine.copy_bucket(
+                                      0, [] {}, [](std::byte*, std::byte*) {});
+                              })
+                    mine.copy_bucket(
+                        0, [&] { value = 0; },
+                        [&](std::byte const* k, std::byte const* v) {
+                            std::uint64_t key = 0;
+                            std::uint64_t mapped = 0;
+                            std::memcpy(&key, k, 8);
+                            std::memcpy(&mapped, v, 8);
+                            value += map_state::print_of(key, mapped);
+                        });
+                done = true;
+                break;
         }
         if (how == outcome::full) machine.fail("full, though there is room");
-        history_.end(number, done, writes || one.what == verb::find ? value : 0);
+        history_.end(number, done, writes || one.what == verb::find || one.what == verb::walk ? value : 0);
         machine.end_operation(machine.tracing() ? (done ? "yes " + std::to_string(value) : "no")
                                                 : std::string());
     }
@@ -325,7 +352,8 @@ private:
     }
 
     [[nodiscard]] std::string told() const {
-        static char const* const names[] = {"insert ", "assign ", "exchange ", "erase ", "find ", "size "};
+        static char const* const names[] = {"insert ", "assign ", "exchange ", "erase ",
+                                            "find ",   "size ",   "walk "};
         std::string text;
         for (auto const& one : history_.all())
             text += "\n  " +
@@ -379,6 +407,7 @@ std::vector<scene_plan> map_scenes(bool kill_safe = Policies::algorithm::kill_sa
         {4, 2});
     add("colliding keys, two erase", {1, 2}, {{{{erase, 1}, {insert, 3}}}, {{{erase, 2}, {erase, 1}}}},
         {2, 1});
+    add("walked over", {1, 2}, {{{{erase, 1}, {insert, 3}}}, {{{walk, 0}}}}, {3, 2});
     add("2+2", {1}, {assign1, {{{erase, 1}}}, find1, insert2}, {1, 1});
     add("absent over two buckets", {}, {{{{insert, 1}, {find, 2}}}, {{{insert, 2}, {find, 1}}}}, {5, 3}, {},
         8);
