@@ -55,7 +55,7 @@ void explore_all(effort const& how) {
         auto const result = explore_scene(plan, how);
         INFO(Variant::name() << ", seed " << how.seed << ": " << result.text);
         CHECK(result.right);
-        CHECK(result.exhausted);
+        if (how.executions > 1000) CHECK(result.exhausted);
         if (!plan.victims.empty()) CHECK(result.deaths > 0);
         executions += result.executions;
         random += result.random;
@@ -75,6 +75,7 @@ TEMPLATE_LIST_TEST_CASE("each variant keeps its promises on the model, at a glan
         effort how;
         how.less_preemptions = 9;
         how.less_stale = 9;
+        how.executions = 100;  // of each scene, and of each step at which somebody dies in it
         how.random = 100;
         explore_all<TestType>(how);
     }

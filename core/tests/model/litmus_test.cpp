@@ -382,6 +382,48 @@ std::vector<litmus> const& tests() {
          {"0", "1"}},
         failing_exchange("a failing exchange acquires", acquire, all_but(2, {"1 0"})),
         failing_exchange("a failing exchange that does not", relaxed, all_but(2)),
+        {"exchanges come late",
+         {[](s& m) {
+              m.x.store(1, relaxed);
+              m.r[0] = m.y.exchange(2, relaxed);
+          },
+          [](s& m) {
+              m.y.store(1, relaxed);
+              m.r[1] = m.x.exchange(2, relaxed);
+          }},
+         4,
+         {"0 0 1 1", "0 1 2 1", "1 0 1 2", "1 1 2 2"},
+         [](s& m) {
+             m.r[2] = m.x.load(relaxed);
+             m.r[3] = m.y.load(relaxed);
+         }},
+        {"a store comes late, before a store and its increment",
+         {[](s& m) {
+              m.x.store(1, relaxed);
+              m.x.fetch_add(10, relaxed);
+          },
+          [](s& m) {
+              m.x.store(2, relaxed);
+              m.y.store(1, relaxed);
+          }},
+         1,
+         {"11", "2", "12"},
+         [](s& m) { m.r[0] = m.x.load(relaxed); }},
+        {"a weak exchange fails by an old value that it expects",
+         {[](s& m) {
+              m.z.store(1, relaxed);
+              m.y.store(5, release);
+              m.y.store(0, release);
+              m.x.store(1, relaxed);
+          },
+          [](s& m) {
+              if (m.x.load(relaxed) == 0) return;
+              std::uint64_t zero = 0;
+              if (m.y.compare_exchange_weak(zero, 9, acquire, acquire) || zero != 0) return;
+              m.r[0] = 1 + m.z.load(relaxed);
+          }},
+         1,
+         {"0", "1", "2"}},
         // Payload.
         payload("payload handed over", release, acquire, {"0", "7"}),
         payload("payload raced for", relaxed, acquire, {"0", "race"}),

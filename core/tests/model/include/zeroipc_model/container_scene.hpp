@@ -63,7 +63,7 @@ struct container_state {
 
     bool apply(operation const& one) {
         auto const what = static_cast<act>(one.what);
-        if (!negatives && !one.pending && !one.done) return true;
+        if (!negatives && !one.pending && !one.done && !one.afterwards) return true;
         if (what == act::size) return one.pending || one.value == items.size();
         if (is_push(what)) {
             if (items.size() == capacity) return one.pending || !one.done;
@@ -165,7 +165,9 @@ public:
         auto wrong = drain();
         if (!wrong.empty()) return wrong;
         if (!history_.is_linearizable(initial_, strong)) return "not linearizable:" + told();
-        return full_capacity();
+        bool somebody_died = false;
+        for (unsigned t = 0; t < threads(); ++t) somebody_died = somebody_died || machine.has_died(t);
+        return full_capacity(somebody_died && !shape_.kill_safe);
     }
 
     [[nodiscard]] std::string name_of(std::size_t offset) const override {
@@ -335,8 +337,8 @@ private:
     }
 
     /// All of its capacity is there, in order.
-    std::string full_capacity() {
-        if (!shape_.kill_safe) return {};
+    std::string full_capacity(bool somebody_died) {
+        if (somebody_died) return {};
         auto& spare = *handles_.back();
         for (std::uint64_t i = 0; i < shape_.capacity; ++i)
             if (!spare.try_push(&i)) return "afterwards it takes only " + std::to_string(i) + " items";

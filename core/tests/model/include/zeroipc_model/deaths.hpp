@@ -3,6 +3,7 @@
 /// Exploring a scene once for every step before which its victims can die.
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ struct deaths_verdict {
     std::uint64_t deaths = 0;       ///< combinations of steps at which they died
     std::vector<unsigned> steps{};  ///< of each victim: the last before which it died
     bool exhausted = true;
+    unsigned longest = 0;  ///< operation, in steps
 
     [[nodiscard]] bool right() const noexcept { return last.right; }
     [[nodiscard]] std::string text(std::vector<unsigned> const& victims, settings const& how) const {
@@ -34,22 +36,28 @@ struct deaths_verdict {
 /// last exploration, so that a failure can be replayed.
 inline deaths_verdict explore_deaths(scenario& what, settings& how, std::vector<unsigned> const& victims) {
     deaths_verdict all;
+    std::array<bool, most_threads> reached{};
     all.steps.assign(victims.size(), 0);
     auto const explore = [&](auto const& self, std::size_t which) -> bool {
         if (which == victims.size()) {
             explorer machine(how);
             all.last = machine.explore(what);
             all.executions += all.last.executions;
+            all.longest = std::max(all.longest, all.last.longest_operation);
             all.exhausted = all.exhausted && all.last.exhausted;
             bool every = true;
-            for (auto const v : victims) every = every && all.last.died[v];
+            for (auto const v : victims) {
+                every = every && all.last.died[v];
+                reached[v] = reached[v] || all.last.died[v];
+            }
             all.deaths += every;
             return all.last.right;
         }
         for (unsigned k = 1;; ++k) {
             how.death[victims[which]] = k;
+            reached[victims[which]] = false;
             if (!self(self, which + 1)) return false;
-            if (!all.last.died[victims[which]]) return true;
+            if (!reached[victims[which]]) return true;
             all.steps[which] = std::max(all.steps[which], k);
         }
     };

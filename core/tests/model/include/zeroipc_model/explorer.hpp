@@ -136,7 +136,6 @@ public:
         auto const t = running_;
         if (++steps_[t] == how_.death[t]) die();
         ++in_operation_[t];
-        if (++time_ > how_.steps) fail("no end after " + std::to_string(how_.steps) + " steps");
         if (at != nullptr && !memory_.holds(at)) fail("an access outside of the structure");
         if (how_.how == strategy::replay)
             decision = true;
@@ -144,6 +143,7 @@ public:
             decision = is_shared(at);
         if (decision && !just_chosen_[t]) reschedule();
         if (decision) just_chosen_[t] = false;
+        if (++time_ > how_.steps) fail("no end after " + std::to_string(how_.steps) + " steps");
         taken_.push_back(static_cast<std::uint8_t>(t));
         if (in_operation_[t] == 1) began_[t] = time_;
         for (unsigned u = 0; u < threads_; ++u)
@@ -187,16 +187,20 @@ public:
             state_[running_] = state::mourning;
             give_way();
         }
-        return is_dead(other);
+        if (state_[other] != state::dead) return false;
+        memory_.learn_all(running_, other);
+        return true;
     }
     /// Asks the kernel. \return whether it is dead; if so, all that it did is known here.
     bool is_dead(unsigned other) {
+        step(nullptr, true);
         if (state_[other] != state::dead) return false;
         memory_.learn_all(running_, other);
         return true;
     }
     /// The same for a thread that ended and closed its handle, or died.
     bool is_gone(unsigned other) {
+        step(nullptr, true);
         if (state_[other] != state::dead && state_[other] != state::over) return false;
         memory_.learn_all(running_, other);
         return true;
@@ -283,7 +287,9 @@ private:
         }
         for (++at; at < text.size(); ++at)
             planned_choices_.push_back(
-                static_cast<std::uint8_t>(text[at] <= '9' ? text[at] - '0' : text[at] - 'a' + 10));
+                static_cast<std::uint8_t>(static_cast<unsigned char>(text[at]) <= '9'
+                                              ? text[at] - '0'
+                                              : static_cast<unsigned char>(text[at]) - 'a' + 10));
     }
     static std::string hex(std::uint64_t value) {
         static constexpr std::string_view digits = "0123456789abcdef";

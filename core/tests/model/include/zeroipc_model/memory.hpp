@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace zeroipc::model {
@@ -171,17 +172,13 @@ public:
         auto least = me.now.of(l);
         if (order == std::memory_order_seq_cst && rules_.seq_cst_accesses)
             least = std::max(least, total_.of(l));
-        unsigned places = 1;
-        auto const& all = where.stores;
-        if (rules_.late_stores)
-            while (places < all.size() && all[all.size() - places].key > least &&
-                   !all[all.size() - places].rmw &&
-                   all[all.size() - places].key - all[all.size() - places - 1].key > 1)
-                ++places;
-        unsigned const before = places > 1 ? by_.choose(places) : 0;
-        auto const put = all.size() - before;
-        auto const key = before == 0 ? all.back().key + key_step
-                                     : all[put - 1].key + (all[put].key - all[put - 1].key) / 2;
+        // A place in front of a read-modify-write is taken, but not those before it.
+        std::size_t put = where.stores.size();
+        auto const late = rules_.late_stores ? places(where, least) : 0U;
+        unsigned const which = late > 0 ? by_.choose(late + 1) : 0;
+        if (which > 0) put = nth_place(where, which);
+        auto const before = static_cast<unsigned>(where.stores.size() - put);
+        auto const key = key_at(where, put);
         me.now.raise(l, key);
         write(t, where, put, key, value, order, nullptr);
         return {0, value, before, true};
@@ -191,9 +188,10 @@ public:
     template <class Change>
     outcome_of_access modify(unsigned t, void* at, unsigned width, Change&& change, std::memory_order order) {
         auto& where = locate(at, width);
+        auto const put = place_of_modify(t, where, order);
         auto const from =
-            rules_.atomic_rmw ? where.stores.back().value : read(t, where, order, false, 0).read;
-        auto result = replace(t, where, change(from), order);
+            rules_.atomic_rmw ? where.stores[put - 1].value : read(t, where, order, false, 0).read;
+        auto result = replace(t, where, change(from), order, put);
         result.read = from;
         return result;
     }
@@ -203,23 +201,36 @@ public:
                                        std::uint64_t desired, std::memory_order done,
                                        std::memory_order failed, bool weak) {
         auto& where = locate(at, width);
-        auto const last = where.stores.back().value;
         if (!rules_.atomic_rmw) {
             // As if it were a load and a store: what stood between them is overwritten.
             auto const seen = read(t, where, done, false, 0);
             if (seen.read != expected) return seen;
-            auto result = replace(t, where, desired, done);
+            auto result = replace(t, where, desired, done, where.stores.size());
             result.read = expected;
             return result;
         }
-        if (last != expected) return read(t, where, failed, rules_.stale_failures, expected);
-        // Success, or a value that stood there before; a weak one may also fail by the value that it expects.
-        unsigned const old = rules_.stale_failures ? older(t, where, failed, expected) : 0;
-        unsigned const options = 1 + old + (weak && rules_.weak_failures ? 1 : 0);
-        unsigned const which = options > 1 ? by_.choose(options) : 0;
-        if (which == 0) return replace(t, where, desired, done);
-        if (which <= old) return take(t, where, nth_older(where, which, expected), failed);
-        return take(t, where, where.stores.size() - 1, failed);
+        // Success behind any store of the expected value that has room behind it; failure by a visible store of
+        // another value, a weak one's by any.
+        bool const for_no_reason = weak && rules_.weak_failures;
+        auto const l = number_of(where);
+        auto least = threads_[t].now.of(l);
+        if (done == std::memory_order_seq_cst && rules_.seq_cst_accesses)
+            least = std::max(least, total_.of(l));
+        auto const size = where.stores.size();
+        auto const first_read = rules_.stale_failures ? oldest(t, where, failed) : size - 1;
+        std::vector<std::pair<std::size_t, bool>> options;
+        for (auto i = size; i-- > 0;) {
+            bool const same = where.stores[i].value == expected;
+            bool const room = i + 1 == size || (rules_.late_stores && where.stores[i + 1].key > least &&
+                                                is_place(where, i + 1));
+            if (same && room) options.emplace_back(i, true);
+            if ((!same || for_no_reason) && i >= first_read) options.emplace_back(i, false);
+        }
+        auto const n = static_cast<unsigned>(options.size());
+        auto const [i, success] = options[n > 1 ? by_.choose(n) : 0];
+        if (success) return replace(t, where, desired, done, i + 1);
+        check_atomic(t, where, false);
+        return take(t, where, i, failed);
     }
 
     void fence(unsigned t, std::memory_order order) {
@@ -381,13 +392,47 @@ private:
         return {from.value, 0, static_cast<unsigned>(where.stores.size() - 1 - chosen), false};
     }
 
-    outcome_of_access replace(unsigned t, location& where, std::uint64_t desired, std::memory_order order) {
+    /// Whether a store may come to stand before the i-th: no read-modify-write reads across, and keys are left.
+    static bool is_place(location const& where, std::size_t i) noexcept {
+        return !where.stores[i].rmw && where.stores[i].key - where.stores[i - 1].key > 1;
+    }
+    static unsigned places(location const& where, std::uint32_t least) noexcept {
+        unsigned n = 0;
+        for (auto i = where.stores.size() - 1; i > 0 && where.stores[i].key > least; --i)
+            n += is_place(where, i);
+        return n;
+    }
+    static std::size_t nth_place(location const& where, unsigned n) noexcept {
+        auto i = where.stores.size();
+        while (n > 0)
+            if (is_place(where, --i)) --n;
+        return i;
+    }
+    static std::uint32_t key_at(location const& where, std::size_t put) noexcept {
+        auto const& all = where.stores;
+        return put == all.size() ? all.back().key + key_step
+                                 : all[put - 1].key + (all[put].key - all[put - 1].key) / 2;
+    }
+    /// A read-modify-write may come late, too: it reads the store that it comes to stand behind.
+    std::size_t place_of_modify(unsigned t, location const& where, std::memory_order order) {
+        if (!rules_.late_stores || !rules_.atomic_rmw) return where.stores.size();
+        auto const l = number_of(where);
+        auto least = threads_[t].now.of(l);
+        if (order == std::memory_order_seq_cst && rules_.seq_cst_accesses)
+            least = std::max(least, total_.of(l));
+        auto const late = places(where, least);
+        unsigned const which = late > 0 ? by_.choose(late + 1) : 0;
+        return which > 0 ? nth_place(where, which) : where.stores.size();
+    }
+
+    outcome_of_access replace(unsigned t, location& where, std::uint64_t desired, std::memory_order order,
+                              std::size_t put) {
         check_atomic(t, where, true);
-        auto seen = take(t, where, where.stores.size() - 1, order);
-        auto const key = where.stores.back().key + key_step;
+        auto seen = take(t, where, put - 1, order);
+        auto const key = key_at(where, put);
         threads_[t].now.raise(number_of(where), key);
-        auto const before = where.stores.back().carried;
-        write(t, where, where.stores.size(), key, desired, order, &before);
+        auto const before = where.stores[put - 1].carried;
+        write(t, where, put, key, desired, order, &before);
         seen.wrote = desired;
         seen.stored = true;
         return seen;

@@ -95,6 +95,7 @@ inline scene_result explore_scene(scene_plan const& plan, effort const& how) {
             v = d.last;
             (exhaustive ? all.executions : all.random) += d.executions;
             all.deaths += d.deaths;
+            all.longest = std::max(all.longest, d.longest);
             if (exhaustive) {
                 all.exhausted = d.exhausted;
                 all.steps = d.steps;

@@ -218,7 +218,7 @@ private:
             case loss::all:
                 return std::memory_order_relaxed;
             case loss::total_order:
-                return std::memory_order_acq_rel;
+                return order == std::memory_order_seq_cst ? std::memory_order_acq_rel : order;
             case loss::acquire:
                 return releases_(order) ? std::memory_order_release : std::memory_order_relaxed;
             case loss::release:
