@@ -126,6 +126,23 @@ Judgement no_window(Container const& c, std::uint32_t at) {
                      std::move(operations));
 }
 
+/// A lost value can be gone only when a killed pop was called; in a queue each value lost before it took another one.
+void assign_takers(Container& c) {
+    std::vector<std::uint64_t> inside_by;  // of lost items
+    for (auto const& item : c.items)
+        if (!item.popped()) inside_by.push_back(item.bound[in_by]);
+    std::sort(inside_by.begin(), inside_by.end());
+    for (auto& item : c.items) {
+        if (item.popped()) continue;
+        auto const before = std::lower_bound(inside_by.begin(), inside_by.end(), item.bound[in_from]);
+        auto const taker = c.last_in_first_out ? 0 : static_cast<std::size_t>(before - inside_by.begin());
+        item.bound[out_from] = never;
+        if (taker >= c.maybe_out.size()) continue;
+        item.taker = static_cast<std::uint32_t>(taker);
+        item.bound[out_from] = c.history.operations[c.maybe_out[taker]].call;
+    }
+}
+
 }  // namespace
 
 std::uint64_t Container::earliest(std::uint32_t operation) const {
@@ -187,7 +204,6 @@ Violation pair(Container& c) {
     if (auto const twice = std::adjacent_find(pops.begin(), pops.end(), same); twice != pops.end())
         return violation(c.history, "duplicate", "value " + describe_value(twice->first) + " came out twice",
                          {twice->second, std::next(twice)->second});
-    std::uint64_t const taken_from = c.maybe_out.empty() ? never : operations[c.maybe_out.front()].call;
     auto pop = pops.begin();
     for (auto const& [value, push] : pushes) {
         if (pop != pops.end() && pop->first < value) break;
@@ -198,7 +214,7 @@ Violation pair(Container& c) {
         }
         Item item;
         item.push = push;
-        item.bound = {operations[push].call, operations[push].ret, taken_from, never};
+        item.bound = {operations[push].call, operations[push].ret, 0, never};
         c.item_of[push] = static_cast<std::uint32_t>(c.items.size());
         if (out) {
             item.pop = pop->second;
@@ -212,6 +228,7 @@ Violation pair(Container& c) {
     if (pop != pops.end())
         return violation(c.history, "wrong value",
                          "value " + describe_value(pop->first) + " was never put in", {pop->second});
+    assign_takers(c);
     return {};
 }
 

@@ -20,6 +20,8 @@ enum Bound : std::uint8_t { in_from, in_by, out_from, out_by };
 struct Item {
     std::uint32_t push = none;
     std::uint32_t pop = none;  ///< `none`: no pop returned it. One whose worker was killed may have taken it.
+    std::uint32_t taker =
+        none;  ///< not popped: the first of maybe_out that can have taken it; `none`: none of them
     std::array<std::uint64_t, 4> bound{0, never, 0, never};
     std::array<std::uint32_t, 4> why{none, none, none, none};  ///< the item that a bound follows from
 

@@ -25,7 +25,7 @@ public:
     }
     bool opened(std::uint32_t op);
     void closed(std::uint32_t op);
-    void apply(std::uint32_t op);
+    void apply(std::uint32_t op, std::uint32_t moment);
     void undo(std::uint32_t op);
     [[nodiscard]] Key key() const { return key_; }
 
@@ -40,12 +40,13 @@ private:
     static constexpr std::uint32_t last = ~std::uint32_t{0};
 
     struct Future {
-        std::uint32_t push_by, pop_from, pop_by;  ///< events; `last`: never
-        std::uint32_t pop;                        ///< or none
+        std::uint32_t push_from, push_by, pop_from, pop_by;  ///< events; `last`: never
+        std::uint32_t pop;                                   ///< or none
         bool inside;
     };
     struct Place {
         std::uint32_t item;
+        std::uint32_t moment;           ///< at which an item took this place
         std::uint32_t earliest_pop_by;  ///< of this item and all below it (stack)
     };
     struct Choice {
@@ -66,7 +67,11 @@ private:
     [[nodiscard]] bool may_go_in(std::uint32_t item, OpenSet const& changing);
     [[nodiscard]] bool can_be_emptied(OpenSet const& changing) const;
 
-    void place(std::uint32_t item);
+    void append(std::uint32_t item, std::uint32_t moment);
+    void put(std::size_t place, std::uint32_t item);
+    /// Whether an item could just as well stand first (queue): the moments at which items went in stay as they are, and
+    /// each item may have gone in at the moment of the place that it gets. Says in moved_ who then stands behind it.
+    [[nodiscard]] bool bring_forward(std::uint32_t item);
     [[nodiscard]] Key place_key(std::size_t place, std::uint32_t item) const {
         return key_of(16 + place, lost(item) ? never : item);
     }
@@ -80,7 +85,11 @@ private:
     Key key_;
     std::vector<std::uint32_t> maybe_in_, takers_;  ///< those called so far
     std::size_t maybe_in_used_ = 0, takers_used_ = 0;
-    std::vector<std::uint32_t> taken_;  ///< items that takers took
+    std::vector<std::uint32_t> taken_;     ///< items that takers took
+    std::vector<std::uint32_t> place_of_;  ///< of each item inside
+    std::vector<std::uint32_t> moved_;
+    std::vector<std::uint32_t> before_;   ///< items at their places before each pop that changed the order
+    std::vector<std::size_t> distances_;  ///< how far from the front each pop took its item
     std::vector<std::uint32_t> by_pop_, rank_by_pop_;
     std::size_t first_outside_ = 0;  ///< in by_pop_: those before have all gone in
     std::vector<std::uint32_t> next_full_;
@@ -93,17 +102,21 @@ ContainerModel<L>::ContainerModel(Container const& c, Timeline const& timeline)
     auto const taken_from = c.maybe_out.empty() ? last : timeline.call(c.maybe_out.front());
     for (auto const& item : c.items) {
         if (item.popped()) kind_[item.pop] = Kind::pop;
-        futures_.push_back({timeline.ret(item.push), item.popped() ? timeline.call(item.pop) : taken_from,
+        auto const pop_from = item.popped()        ? timeline.call(item.pop)
+                              : item.taker != none ? timeline.call(c.maybe_out[item.taker])
+                                                   : last;
+        futures_.push_back({timeline.call(item.push), timeline.ret(item.push), pop_from,
                             item.popped() ? timeline.ret(item.pop) : last, item.pop, false});
     }
     for (auto const op : c.maybe_in) {
         kind_[op] = Kind::maybe_push;
         item_[op] = static_cast<std::uint32_t>(futures_.size());
-        futures_.push_back({last, taken_from, last, none, false});
+        futures_.push_back({timeline.call(op), last, taken_from, last, none, false});
     }
     for (auto const op : c.maybe_out) kind_[op] = Kind::take;
     for (auto const op : c.empties) kind_[op] = Kind::empty;
     for (auto const op : c.fulls) kind_[op] = Kind::full;
+    place_of_.assign(futures_.size(), none);
     next_full_.assign(timeline.size() + 1, last);
     for (auto const op : c.fulls) next_full_[timeline.call(op)] = timeline.call(op);
     for (std::size_t i = timeline.size(); i-- > 0;)
@@ -132,31 +145,72 @@ void ContainerModel<L>::closed(std::uint32_t op) {
 }
 
 template <bool L>
-void ContainerModel<L>::place(std::uint32_t item) {
-    auto by = futures_[item].pop_by;
-    if (L && size() > 0) by = std::min(by, places_.back().earliest_pop_by);
-    key_ ^= place_key(places_.size(), item);
-    places_.push_back({item, by});
+void ContainerModel<L>::put(std::size_t place, std::uint32_t item) {
+    key_ ^= place_key(place, places_[place].item);
+    key_ ^= place_key(place, item);
+    places_[place].item = item;
+    place_of_[item] = static_cast<std::uint32_t>(place);
 }
 
 template <bool L>
-void ContainerModel<L>::apply(std::uint32_t op) {
+void ContainerModel<L>::append(std::uint32_t item, std::uint32_t moment) {
+    auto by = futures_[item].pop_by;
+    if (L && size() > 0) by = std::min(by, places_.back().earliest_pop_by);
+    place_of_[item] = static_cast<std::uint32_t>(places_.size());
+    key_ ^= place_key(places_.size(), item);
+    places_.push_back({item, moment, by});
+}
+
+template <bool L>
+bool ContainerModel<L>::bring_forward(std::uint32_t item) {
+    constexpr std::size_t most = 16;
+    moved_.clear();
+    auto const end = place_of_[item];
+    if (end == head_) return true;
+    if (L || end - head_ > most || futures_[item].push_from >= places_[head_].moment) return false;
+    // Whoever has the latest end goes further back.
+    auto carried = places_[head_].item;
+    for (auto i = head_ + 1; i <= end; ++i) {
+        auto const here = places_[i].item;
+        if (i < end && futures_[here].push_by <= futures_[carried].push_by) {
+            moved_.push_back(here);
+            continue;
+        }
+        if (futures_[carried].push_by < places_[i].moment) return false;
+        moved_.push_back(carried);
+        carried = here;
+    }
+    return true;
+}
+
+template <bool L>
+void ContainerModel<L>::apply(std::uint32_t op, std::uint32_t moment) {
     if (kind_[op] == Kind::push || kind_[op] == Kind::maybe_push) {
-        place(item_[op]);
+        append(item_[op], moment);
         futures_[item_[op]].inside = true;
         if (kind_[op] == Kind::maybe_push) ++maybe_in_used_;
         return;
     }
-    auto const item = next_item();
+    auto const item = kind_[op] == Kind::take ? next_item() : item_[op];
     if (kind_[op] == Kind::take) {
         ++takers_used_;
         taken_.push_back(item);
     }
-    key_ ^= place_key(L ? places_.size() - 1 : head_, item);
-    if constexpr (L)
+    if constexpr (L) {
+        key_ ^= place_key(places_.size() - 1, item);
         places_.pop_back();
-    else
+    } else {
+        auto const distance = place_of_[item] - head_;
+        if (distance > 0) {
+            static_cast<void>(bring_forward(item));  // it was possible when it was offered
+            for (std::size_t i = 0; i <= distance; ++i) before_.push_back(places_[head_ + i].item);
+            for (std::size_t i = 0; i < distance; ++i) put(head_ + 1 + i, moved_[i]);
+            put(head_, item);
+        }
+        distances_.push_back(distance);
+        key_ ^= place_key(head_, item);
         ++head_;
+    }
 }
 
 template <bool L>
@@ -177,10 +231,16 @@ void ContainerModel<L>::undo(std::uint32_t op) {
         taken_.pop_back();
     }
     if constexpr (L) {
-        place(item);
+        append(item, 0);
     } else {
         --head_;
         key_ ^= place_key(head_, item);
+        auto const distance = distances_.back();
+        distances_.pop_back();
+        if (distance == 0) return;
+        auto const from = before_.size() - distance - 1;
+        for (std::size_t i = 0; i <= distance; ++i) put(head_ + i, before_[from + i]);
+        before_.resize(from);
     }
 }
 
@@ -250,16 +310,34 @@ void ContainerModel<L>::choices(OpenSet const& changing, OpenSet const& looking,
     bool const fill = full_wanted && kind != Kind::push && !is_full() && capacity_ - size() <= pushes;
     bool const drain = empty_wanted && kind == Kind::push && can_be_emptied(changing);
     bool const blocked = kind == Kind::push && !may_go_in(item_[op], changing);
+    // Items that may come out in either order go in at the same moment: then their order can still change.
+    bool const bounded =
+        !L && kind == Kind::push && !empty_wanted && capacity_ != never && size() + 2 <= capacity_;
     bool const pop_first = kind == Kind::pop || kind == Kind::empty || (blocked && (is_full() || L));
 
     ranked_.clear();
-    if (auto const pop = next_pop(changing); pop != none)
-        ranked_.push_back({drain ? -1 : pop == op ? 0 : pop_first ? 1 : 4, 0, pop});
+    auto const rank_of_pop = [&](std::uint32_t pop) {
+        return drain ? -1 : pop == op ? 0 : pop_first ? 1 : 4;
+    };
+    if (auto const pop = next_pop(changing); pop != none && kind_[pop] == Kind::take)
+        ranked_.push_back({rank_of_pop(pop), 0, pop});
     for (auto const other : changing.all()) {
+        if (kind_[other] == Kind::pop) {
+            if (futures_[item_[other]].inside &&
+                (L ? next_item() == item_[other] : bring_forward(item_[other])))
+                ranked_.push_back({rank_of_pop(other), futures_[item_[other]].pop_by, other});
+            continue;
+        }
         if (kind_[other] != Kind::push || !may_go_in(item_[other], changing)) continue;
         bool const wanted = other == op || (kind == Kind::pop && item_[other] == item_[op]);
         auto const by = futures_[item_[other]].pop_by;
-        ranked_.push_back({fill ? -1 : other == op ? 0 : wanted ? 2 : 3, L ? last - by : by, other});
+        bool const together = bounded && futures_[item_[other]].pop_from < futures_[item_[op]].pop_by;
+        ranked_.push_back({fill          ? -1
+                           : other == op ? 0
+                           : together    ? -1
+                           : wanted      ? 2
+                                         : 3,
+                           L ? last - by : by, other});
     }
     if (maybe_in_used_ < maybe_in_.size()) {
         auto const other = maybe_in_[maybe_in_used_];

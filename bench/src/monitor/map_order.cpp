@@ -44,7 +44,7 @@ public:
     static bool opened(std::uint32_t /*op*/) { return true; }
     static void closed(std::uint32_t /*op*/) {}
 
-    void apply(std::uint32_t i) {
+    void apply(std::uint32_t i, std::uint32_t /*moment*/) {
         before_.push_back({value_, present_});
         present_ = at(i).action != Action::erase;
         value_ = present_ ? at(i).value : 0;

@@ -111,6 +111,9 @@ Violation compare_reads(History const& history, std::vector<std::uint32_t> const
     for (auto const i : operations) {
         auto const seen = value_seen(ops[i]);
         if (!seen) continue;
+        if (ops[i].answer == Answer::different && *seen == ops[i].other)
+            return violation(history, "wrong value",
+                             "'different' was answered with the value that was expected", {i});
         auto const writer =
             std::lower_bound(writers.begin(), writers.end(), std::pair{*seen, std::uint32_t{0}});
         if (writer == writers.end() || writer->first != *seen)
@@ -168,7 +171,7 @@ Violation compare_fulls(History const& history, std::vector<std::vector<std::uin
             if (left_absent(ops[i])) absents.push_back(i);
         std::sort(absents.begin(), absents.end(), [&](auto a, auto b) { return ops[a].ret < ops[b].ret; });
         std::uint64_t since = never;  // if it can be inside
-        std::uint64_t added_by = 0;  // the latest return of an adding operation so far
+        std::uint64_t added_by = 0;   // the latest return of an adding operation so far
         std::size_t next = 0;
         auto const leave = [&](std::uint64_t until) {
             for (; next < absents.size() && ops[absents[next]].ret < until; ++next) {

@@ -67,7 +67,7 @@ private:
 enum class Found : std::uint8_t { order, no_order, gave_up };
 
 /// \tparam Model the object: `changes(op)` says whether an operation changes it; `fits(op)` whether its answer is right
-/// now; apply(op) and undo(op) of what changes it; key() of its state; free_move(changing, looking, moment) an operation
+/// now; apply(op, moment) and undo(op) of what changes it; key() of its state; free_move(changing, looking, moment) an operation
 /// that may take effect at once whatever follows, or none; choices(changing, looking, op, into) the operations to try now
 /// that `op` has to take effect, best first; opened(op) and closed(op) tell of calls, and take them back. An operation for
 /// which opened() says false is not put into the sets of open ones: the model offers it itself.
@@ -154,7 +154,7 @@ private:
         auto& set = model_.changes(operation) ? changing_ : looking_;
         bool const listed = set.contains(operation);
         if (listed) set.erase(operation);
-        if (model_.changes(operation)) model_.apply(operation);
+        if (model_.changes(operation)) model_.apply(operation, at_);
         done_[operation] = true;
         effects_ ^= key_of(1, operation);
         log_.push_back({operation, Move::took_effect, listed});
