@@ -90,7 +90,7 @@ int run(int argc, char** argv) {
                    "A history, from zeroipc-bench --record or your own (bench/docs/checking.md)")
         ->required();
     app.add_option("--steps", a.limits.steps,
-                   "Choices that the search may try; default: 20 an operation, and ten million");
+                   "Choices that the search may try; default: 2 an operation, and a million");
     app.add_flag("--json", a.json, "Print a JSON object");
     try {
         app.parse(argc, argv);

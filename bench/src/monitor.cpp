@@ -101,7 +101,7 @@ Judgement judge(History const& history, CheckLimits const& limits) {
     if (history.operations.size() >= Event::return_bit / 2)
         throw HistoryError(std::to_string(history.operations.size()) +
                            " operations; at most 2^30 can be judged");
-    auto const limit = limits.steps != 0 ? limits.steps : 20 * history.operations.size() + 10'000'000;
+    auto const limit = limits.steps != 0 ? limits.steps : 2 * history.operations.size() + 1'000'000;
     Judgement judgement;
     if (history.structure == Structure::map)
         judge_map(history, limit, judgement);

@@ -93,26 +93,11 @@ bool impossible(Item const& item) {
     return item.bound[in_from] > item.bound[in_by] || item.bound[out_from] > item.bound[out_by];
 }
 
-/// The items whose windows leave item `at` none, as far back as a reader follows.
+/// The items whose windows leave item `at` none.
 Judgement no_window(Container const& c, std::uint32_t at) {
-    constexpr std::size_t most = 6;
-    std::vector<std::uint32_t> chain{at};
-    for (std::size_t next = 0; next < chain.size(); ++next)
-        for (auto const reason : c.items[chain[next]].why)
-            if (reason != none && chain.size() < most &&
-                std::find(chain.begin(), chain.end(), reason) == chain.end())
-                chain.push_back(reason);
-    std::vector<std::size_t> operations;
-    bool lost = false;
-    for (auto const i : chain) {
-        operations.push_back(c.items[i].push);
-        if (c.items[i].popped())
-            operations.push_back(c.items[i].pop);
-        else
-            lost = true;
-    }
+    auto [items, operations, lost] = reasons_of(c, at);
     auto const value = describe_value(c.history.operations[c.items[at].push].value);
-    if (chain.size() == 1)
+    if (items.size() == 1)
         return violation(c.history, "wrong value", "value " + value + " came out before it was put in",
                          std::move(operations));
     std::string const order = c.last_in_first_out ? "last in, first out" : "first in, first out";
@@ -155,6 +140,25 @@ std::uint64_t Container::latest(std::uint32_t operation) const {
     auto const i = item_of[operation];
     if (i == none) return history.operations[operation].ret;
     return items[i].bound[items[i].push == operation ? in_by : out_by];
+}
+
+Reasons reasons_of(Container const& c, std::uint32_t at) {
+    constexpr std::size_t most = 6;
+    Reasons reasons{{at}, {}, false};
+    auto& items = reasons.items;
+    for (std::size_t next = 0; next < items.size(); ++next)
+        for (auto const reason : c.items[items[next]].why)
+            if (reason != none && items.size() < most &&
+                std::find(items.begin(), items.end(), reason) == items.end())
+                items.push_back(reason);
+    for (auto const i : items) {
+        reasons.operations.push_back(c.items[i].push);
+        if (c.items[i].popped())
+            reasons.operations.push_back(c.items[i].pop);
+        else
+            reasons.lost = true;
+    }
+    return reasons;
 }
 
 Judgement violation(History const& history, std::string rule, std::string why,
@@ -282,79 +286,6 @@ Timeline timeline_of(Container const& c) {
     for (std::uint32_t i = 0; i < operations.size(); ++i) timeline.add(i, c.earliest(i), c.latest(i));
     timeline.sort();
     return timeline;
-}
-
-Violation compare_sizes(Container const& c, Timeline const& timeline) {
-    auto const end = timeline.size();
-    Count certain(timeline);  // came out later by a pop that returned it
-    Count possible(timeline);
-    Count lost(timeline);
-    Count takers(timeline);
-    for (auto const& item : c.items) {
-        auto const in = timeline.ret(item.push);
-        if (item.popped()) {
-            certain.add(in + 1, timeline.call(item.pop));
-            possible.add(timeline.call(item.push) + 1, timeline.ret(item.pop));
-        } else {
-            if (in < end) lost.add(in + 1, end);
-            possible.add(timeline.call(item.push) + 1, end);
-        }
-    }
-    for (auto const push : c.maybe_in) possible.add(timeline.call(push) + 1, end);
-    for (auto const pop : c.maybe_out) takers.add(timeline.call(pop) + 1, end);
-    for (auto* count : {&certain, &possible, &lost, &takers}) count->sum();
-    auto const least = [&](std::uint32_t m) {
-        return certain.at(m) + std::max<std::int64_t>(0, lost.at(m) - takers.at(m));
-    };
-
-    Moments const may_be_empty(timeline, [&](std::uint32_t m) { return least(m) == 0; });
-    for (auto const op : c.empties) {
-        auto const first = timeline.call(op) + 1;
-        if (may_be_empty.any(first, timeline.ret(op))) continue;
-        // Name an item that was inside when the pop was called.
-        std::vector<std::size_t> named{op};
-        for (auto const& item : c.items) {
-            auto const in = timeline.ret(item.push);
-            auto const out = item.popped() ? timeline.call(item.pop) : end;
-            if (in >= first || out < first) continue;
-            named.push_back(item.push);
-            if (item.popped()) named.push_back(item.pop);
-            break;
-        }
-        return violation(
-            c.history, "false empty",
-            "'empty' was answered though at each moment of the call at least one item was inside; at its "
-            "beginning " +
-                std::to_string(least(first)),
-            std::move(named));
-    }
-    if (c.history.capacity == never) {
-        if (c.fulls.empty()) return {};
-        return violation(c.history, "false full", "'full' was answered by what has no capacity",
-                         {c.fulls.front()});
-    }
-    auto const capacity = static_cast<std::int64_t>(std::min<std::uint64_t>(c.history.capacity, never / 4));
-    Moments const may_be_full(timeline, [&](std::uint32_t m) { return possible.at(m) >= capacity; });
-    for (auto const op : c.fulls) {
-        auto const first = timeline.call(op) + 1;
-        if (may_be_full.any(first, timeline.ret(op))) continue;
-        std::int64_t most = 0;
-        for (auto m = first; m <= timeline.ret(op); ++m) most = std::max(most, possible.at(m));
-        return violation(c.history, "false full",
-                         "'full' was answered though at no moment of the call more than " +
-                             std::to_string(most) + " items can have been inside, of " +
-                             std::to_string(c.history.capacity),
-                         {op});
-    }
-    for (std::uint32_t m = 0; m <= end; ++m) {
-        if (least(m) <= capacity) continue;
-        auto const event = timeline[m - 1].operation();
-        return violation(c.history, "too many items",
-                         std::to_string(least(m)) + " items were inside at once, in a capacity of " +
-                             std::to_string(c.history.capacity) + ", behind this operation",
-                         {event});
-    }
-    return {};
 }
 
 }  // namespace zeroipc::bench::monitor

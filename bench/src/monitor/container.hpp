@@ -42,6 +42,14 @@ struct Container {
     [[nodiscard]] std::uint64_t latest(std::uint32_t operation) const;
 };
 
+/// An item and those that its windows follow from, as far back as a reader follows: their operations.
+struct Reasons {
+    std::vector<std::uint32_t> items;
+    std::vector<std::size_t> operations;
+    bool lost = false;  ///< one of them never came out
+};
+Reasons reasons_of(Container const& container, std::uint32_t item);
+
 using Violation = std::optional<Judgement>;
 
 /// A violation by `rule`, with `why` in front of the operations.

@@ -27,6 +27,7 @@ constexpr std::uint64_t most_lives = 65000;  ///< a worker's number has 16 bits
 struct Gate {
     std::atomic<std::uint32_t> ready;
     std::atomic<std::uint32_t> open;
+    std::atomic<std::uint64_t> kills;
 };
 Gate* gate = nullptr;  ///< of the running recording; reached by a plain function in the workers
 
@@ -106,9 +107,8 @@ public:
 
         SharedMapping const shared(sizeof(Gate));
         gate = static_cast<Gate*>(shared.at());
-        auto const share = options_.operations / options_.workers;
         for (std::size_t place = 0; place < options_.workers; ++place)
-            start(place, share + (place < options_.operations % options_.workers ? 1 : 0), subject_.work);
+            start(place, share_of(place), subject_.work);
         while (gate->ready.load() < options_.workers) pause();
         gate->open.store(1, std::memory_order_release);
         supervise();
@@ -124,13 +124,19 @@ private:
         Process process;
     };
 
-    Job job(Log& log, std::uint16_t number, std::uint64_t operations) {
+    [[nodiscard]] std::uint64_t share_of(std::size_t place) const {
+        return options_.operations / options_.workers +
+               (place < options_.operations % options_.workers ? 1 : 0);
+    }
+
+    Job job(Log& log, std::uint16_t number, std::size_t place, std::uint64_t operations) {
         return {log,
                 Clock(clock_),
                 number,
                 operations,
                 std::max<std::uint64_t>(8, 4 * options_.capacity / options_.workers),
                 options_.keys,
+                Pace{&gate->kills, options_.kills, share_of(place) - operations, share_of(place)},
                 std::mt19937_64(options_.seed * 0x9e3779b97f4a7c15U + number)};
     }
 
@@ -138,7 +144,7 @@ private:
         auto const number = static_cast<std::uint16_t>(history_.workers.size());
         history_.workers.push_back({cpus_[place], false});
         auto log = std::make_unique<Log>(operations);
-        auto mine = job(*log, number, operations);
+        auto mine = job(*log, number, place, operations);
         Process process([&] {
             pin_this_process(topology_, cpus_[place]);
             auto memory = Memory::open(name_.text());
@@ -193,9 +199,10 @@ private:
             std::timespec const nap{0, static_cast<long>(random_() % 100'000)};
             ::nanosleep(&nap, nullptr);
             auto const at = workers_.begin() + static_cast<std::ptrdiff_t>(random_() % workers_.size());
+            if (at->log->finished() == 0) continue;  // not at work yet
             at->process.kill();
             static_cast<void>(at->process.wait());
-            ++kills;
+            gate->kills.store(++kills);
             auto const left = at->log->capacity() - at->log->finished();
             auto const place = at->place;
             history_.workers[at->number].killed = left > 0;

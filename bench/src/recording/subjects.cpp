@@ -75,6 +75,7 @@ struct ContainerWork {
         ready();
         // Three to five, so that in each phase the structure fills (empties), and the answers full and empty come.
         for (std::uint64_t i = 0; i < job.operations; ++i) {
+            job.pace.keep(i);
             bool const filling = i / job.phase % 2 == 0;
             if (job.random() % 8 < (filling ? 5 : 3))
                 push(s, job, value_of(job, i + 1));
@@ -149,6 +150,7 @@ struct MapWork {
         std::vector<std::uint64_t> seen(job.keys, 0);
         ready();
         for (std::uint64_t i = 0; i < job.operations; ++i) {
+            job.pace.keep(i);
             Operation call;
             auto const dice = job.random();
             call.action = actions[dice % actions.size()];

@@ -2,8 +2,10 @@
 /// \file
 /// The structures that histories can be recorded of, behind one table of functions.
 
+#include <sched.h>
 #include <zeroipc/memory.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <random>
 #include <string>
@@ -13,6 +15,20 @@
 
 namespace zeroipc::bench::recording {
 
+/// Keeps workers from being done before the kills are.
+struct Pace {
+    std::atomic<std::uint64_t> const* kills_done;
+    std::uint64_t kills;
+    std::uint64_t done_before;  ///< by those in whose place this worker is
+    std::uint64_t share;        ///< of that place
+
+    /// Waits if the next kill but one is due.
+    void keep(std::uint64_t done) const {
+        while ((done_before + done) * (kills + 1) > (kills_done->load(std::memory_order_relaxed) + 2) * share)
+            ::sched_yield();
+    }
+};
+
 /// One worker's share.
 struct Job {
     Log& log;
@@ -21,6 +37,7 @@ struct Job {
     std::uint64_t operations;  ///< to do
     std::uint64_t phase;       ///< operations after which pushes or pops begin to prevail
     std::uint32_t keys;
+    Pace pace;
     std::mt19937_64 random;
 };
 

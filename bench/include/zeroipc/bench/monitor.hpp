@@ -38,7 +38,7 @@ struct Judgement {
 };
 
 struct CheckLimits {
-    /// Choices that the search may try; 0: 20 an operation and ten million.
+    /// Choices that the search may try; 0: 2 an operation and a million.
     std::uint64_t steps = 0;
 };
 
