@@ -304,7 +304,8 @@ void ContainerModel<L>::choices(OpenSet const& changing, OpenSet const& looking,
     bool empty_wanted = false;
     bool full_wanted = false;
     for (auto const other : looking.all()) (kind_[other] == Kind::empty ? empty_wanted : full_wanted) = true;
-    std::uint64_t pushes = maybe_in_.size() - maybe_in_used_;
+    // What killed workers may have put in is left for the last moment: it would stay.
+    std::uint64_t pushes = kind == Kind::full ? maybe_in_.size() - maybe_in_used_ : 0;
     for (auto const other : changing.all()) pushes += kind_[other] == Kind::push ? 1U : 0U;
     // An answer that is still owed gets its state first, if it is within reach.
     bool const fill = full_wanted && kind != Kind::push && !is_full() && capacity_ - size() <= pushes;
@@ -341,7 +342,7 @@ void ContainerModel<L>::choices(OpenSet const& changing, OpenSet const& looking,
     }
     if (maybe_in_used_ < maybe_in_.size()) {
         auto const other = maybe_in_[maybe_in_used_];
-        if (may_go_in(item_[other], changing)) ranked_.push_back({fill ? -1 : 5, last, other});
+        if (may_go_in(item_[other], changing)) ranked_.push_back({fill && kind == Kind::full ? -1 : 5, last, other});
     }
     std::sort(ranked_.begin(), ranked_.end(), [](Choice const& a, Choice const& b) {
         return a.rank != b.rank ? a.rank < b.rank : a.order != b.order ? a.order < b.order : a.op < b.op;
