@@ -72,13 +72,10 @@ private:
             insert(Action::push, Answer::full, ops[2].call, ops[2].call);
             return true;
         }
+        if (fault == "loss") return lose(begin);
         for (std::size_t i = begin; i + 1 < pops_.size(); ++i) {
             auto& pop = ops[pops_[i]];
             if (!certain(pops_[i])) continue;
-            if (fault == "loss") {
-                pop.answer = Answer::empty;
-                return true;
-            }
             if (fault == "duplicate") {
                 pop.value = ops[pops_[i + 1]].value;
                 return true;
@@ -108,6 +105,25 @@ private:
             }
         }
         return false;
+    }
+
+    /// One value more than killed pops can have taken: nobody popped them.
+    bool lose(std::size_t begin) {
+        auto& ops = history_.operations;
+        auto const takers =
+            static_cast<std::size_t>(std::count_if(ops.begin(), ops.end(), [](Operation const& op) {
+                return op.action == Action::pop && op.answer == Answer::pending;
+            }));
+        if (begin + takers + 1 > pops_.size()) return false;
+        std::vector<std::size_t> gone(pops_.begin() + static_cast<std::ptrdiff_t>(begin),
+                                      pops_.begin() + static_cast<std::ptrdiff_t>(begin + takers + 1));
+        std::sort(gone.rbegin(), gone.rend());
+        for (auto const i : gone) ops.erase(ops.begin() + static_cast<std::ptrdiff_t>(i));
+        // In the end it was empty.
+        std::uint64_t end = 0;
+        for (auto const& op : ops) end = std::max(end, op.ret == never ? op.call : op.ret);
+        insert(Action::pop, Answer::empty, end + 1, end + 1);
+        return true;
     }
 
     bool plant_in_map(std::string const& fault, std::size_t begin) {

@@ -16,7 +16,7 @@ namespace zeroipc::bench {
 
 namespace {
 
-constexpr std::uint64_t rounds = 5000;
+constexpr std::uint64_t rounds = 2000;
 
 struct alignas(128) Word {
     std::atomic<std::uint64_t> value;
