@@ -1,9 +1,7 @@
 #include "zeroipc/bench/coordinator.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <spawn.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zeroipc/memory.hpp>
@@ -13,63 +11,18 @@
 #include <cmath>
 #include <csignal>
 #include <cstring>
-#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <system_error>
 
 #include "zeroipc/bench/environment.hpp"
+#include "zeroipc/bench/segment_name.hpp"
 #include "zeroipc/bench/subject.hpp"
 #include "zeroipc/bench/worker.hpp"
 
 namespace zeroipc::bench {
 
 namespace {
-
-constexpr char const* segment_prefix = "zeroipc-bench-";
-
-sigset_t watched_signals() {
-    sigset_t set;
-    ::sigemptyset(&set);
-    ::sigaddset(&set, SIGINT);
-    ::sigaddset(&set, SIGTERM);
-    ::sigaddset(&set, SIGCHLD);
-    return set;
-}
-
-/// Removes segments of coordinators that were killed: theirs is the name, and nobody has them mapped.
-void remove_stale_segments() {
-    std::unique_ptr<DIR, int (*)(DIR*)> const directory(::opendir("/dev/shm"), &::closedir);
-    if (!directory) return;
-    std::vector<std::string> names;
-    while (dirent const* const item = ::readdir(directory.get()))
-        if (std::string_view(item->d_name).starts_with(segment_prefix)) names.emplace_back(item->d_name);
-    for (auto const& name : names) {
-        auto const pid = std::atoi(name.c_str() + std::strlen(segment_prefix));
-        if (pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM))
-            continue;  // its coordinator may be about to open it
-        auto const fd = zeroipc::detail::segment_fd::open("/" + name, O_RDWR, 0);
-        if (fd.get() < 0) continue;
-        if (zeroipc::detail::try_lock_byte(fd.get(), zeroipc::detail::attached_byte,
-                                           zeroipc::detail::lock_mode::exclusive))
-            ::shm_unlink(("/" + name).c_str());
-    }
-}
-
-/// The name of a segment, gone with the object.
-class SegmentName {
-public:
-    explicit SegmentName(std::string name) : name_(std::move(name)) {}
-    SegmentName(SegmentName const&) = delete;
-    SegmentName& operator=(SegmentName const&) = delete;
-    SegmentName(SegmentName&&) = delete;
-    SegmentName& operator=(SegmentName&&) = delete;
-    ~SegmentName() { ::shm_unlink(("/" + name_).c_str()); }
-    [[nodiscard]] std::string const& text() const { return name_; }
-
-private:
-    std::string name_;
-};
 
 /// Two pipes, there and back, for bound/pipe.
 class Pipes {
@@ -280,7 +233,7 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
     int const home = topology_.numa_nodes() > 1 ? node_of(placement.worker_cpus.front()) : -1;
     result.memory_node = home;
 
-    SegmentName const name(segment_prefix + std::to_string(::getpid()) + "-" + std::to_string(++runs_));
+    SegmentName const name;
     memory_options options;
     options.max_entries = 8;
     options.before_allocation = [&](void* base, std::size_t bytes) {

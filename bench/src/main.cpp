@@ -20,8 +20,10 @@
 
 #include "zeroipc/bench/coordinator.hpp"
 #include "zeroipc/bench/environment.hpp"
+#include "zeroipc/bench/history.hpp"
 #include "zeroipc/bench/plan.hpp"
 #include "zeroipc/bench/record.hpp"
+#include "zeroipc/bench/recorder.hpp"
 #include "zeroipc/bench/session.hpp"
 #include "zeroipc/bench/subject.hpp"
 #include "zeroipc/bench/topology.hpp"
@@ -33,6 +35,7 @@ using namespace zeroipc::bench;
 namespace fs = std::filesystem;
 
 constexpr int usage_error = 2;
+constexpr int interrupted_status = 130;
 
 struct Arguments {
     std::string suite;
@@ -54,6 +57,12 @@ struct Arguments {
     bool list = false;
     bool json = false;
     bool machine = false;
+    std::string record;
+    std::uint32_t record_workers = RecordOptions{}.workers;
+    std::uint64_t operations = RecordOptions{}.operations;
+    std::uint64_t kills = 0;
+    std::uint32_t keys = RecordOptions{}.keys;
+    bool lines = false;
 };
 
 /// CLI11 takes -1 for the largest number of 64 bits, and a number beyond that for it too.
@@ -85,7 +94,8 @@ void describe(CLI::App& app, Arguments& a) {
         "consumer\n"
         "  zeroipc-bench --variant 'queue/*/acq_rel/*' --producers 1,2 --consumers 1,2 --rounds 20\n"
         "  zeroipc-bench --suite quick --out results/here       a suite, with records\n"
-        "  zeroipc-bench --suite smoke --benchmark_filter=mutex --benchmark_format=json\n\n"
+        "  zeroipc-bench --suite smoke --benchmark_filter=mutex --benchmark_format=json\n"
+        "  zeroipc-bench --record h.zh --variant stack --kills 20   a history, for zeroipc-check h.zh\n\n"
         "All flags of Google Benchmark work (--benchmark_help lists them). --benchmark_repetitions is "
         "--rounds.\n"
         "Exit status: 0, 1 a run failed, 2 wrong usage, 130 interrupted.");
@@ -121,6 +131,23 @@ void describe(CLI::App& app, Arguments& a) {
         ->check(check_positive);
     app.add_option("--out", a.out,
                    "Folder for records.jsonl, environment.json, topology.xml and benchmark.json");
+    auto* const record =
+        app.add_option("--record", a.record,
+                       "Measure nothing: record a history of one --variant (also: queue, stack, map) at one "
+                       "--capacity (default 64) into this file")
+            ->excludes(suite);
+    app.add_option("--workers", a.record_workers,
+                   "With --record: processes, each of which does everything; default 4")
+        ->needs(record);
+    app.add_option("--operations", a.operations, "With --record: of all workers together; default 1000000")
+        ->check(check_whole_number)
+        ->needs(record);
+    app.add_option("--kills", a.kills,
+                   "With --record: workers killed at random moments and replaced; default 0")
+        ->check(check_whole_number)
+        ->needs(record);
+    app.add_option("--keys", a.keys, "With --record of a map: keys that are used; default 64")->needs(record);
+    app.add_flag("--lines", a.lines, "With --record: as text, a JSON object a line")->needs(record);
     app.add_flag("--list", a.list, "List the variants and bounds");
     app.add_flag("--json", a.json, "With --list: as JSON");
     app.add_flag("--machine", a.machine, "Print this machine's identifier");
@@ -277,6 +304,50 @@ void anonymise(fs::path const& file) {
     write_file(file, document.dump(2) + "\n");
 }
 
+int record_history(Arguments const& a, bool capacity_given, Topology const& topology) {
+    if (a.variants.size() != 1 || a.capacities.size() != 1)
+        throw PlanError("--record takes one --variant and one --capacity");
+    RecordOptions options;
+    options.variant = a.variants.front();
+    if (capacity_given) options.capacity = a.capacities.front();
+    options.workers = a.record_workers;
+    options.operations = a.operations;
+    options.kills = a.kills;
+    options.keys = a.keys;
+    options.seed = a.seed_given ? a.seed : std::random_device{}();
+    options.placement = a.placement;
+    options.explicit_cpus = a.cpus;
+    try {
+        auto const history = record(topology, options);
+        write_history(a.record, history, a.lines ? Encoding::lines : Encoding::binary);
+        std::size_t pending = 0;
+        std::size_t refused = 0;
+        for (auto const& op : history.operations) {
+            pending += op.answer == Answer::pending ? 1U : 0U;
+            refused += op.answer == Answer::full || op.answer == Answer::empty || op.answer == Answer::absent
+                           ? 1U
+                           : 0U;
+        }
+        auto const killed = std::count_if(history.workers.begin(), history.workers.end(),
+                                          [](auto const& worker) { return worker.killed; });
+        std::printf(
+            "%s: %zu operations on %s, capacity %llu, seed %llu; %zu answered full, empty or absent; %td "
+            "workers "
+            "killed, %zu of them in an operation; intervals widened by up to %.0f ns\n",
+            a.record.c_str(), history.operations.size(), history.variant.c_str(),
+            static_cast<unsigned long long>(history.capacity), static_cast<unsigned long long>(history.seed),
+            refused, killed, pending, history.skew_ns);
+        return 0;
+    } catch (Interrupted const&) {
+        return interrupted_status;
+    } catch (std::invalid_argument const& wrong) {
+        throw PlanError(wrong.what());
+    } catch (zeroipc::error const& wrong) {
+        if (wrong.cause() == zeroipc::errc::invalid_capacity) throw PlanError(wrong.what());
+        throw;
+    }
+}
+
 int run(int argc, char** argv) {
     Arguments a;
     CLI::App app;
@@ -295,6 +366,7 @@ int run(int argc, char** argv) {
         std::printf("%s\n", machine_id(topology).c_str());
         return 0;
     }
+    if (!a.record.empty()) return record_history(a, app.count("--capacity") > 0, topology);
     auto suite = suite_of(a);
     if (a.rounds != 0) suite.rounds = a.rounds;
     auto cells = expand(suite);

@@ -27,9 +27,9 @@
 #include <thread>
 #include <vector>
 
-namespace zeroipc::bench::testing {
+#include "folder.hpp"
 
-namespace fs = std::filesystem;
+namespace zeroipc::bench::testing {
 
 /// Nothing here takes this long, on any machine: it ends what hangs, and judges nothing.
 inline constexpr std::chrono::seconds watchdog{240};
@@ -52,30 +52,6 @@ inline std::string read_text(fs::path const& file) {
     text << std::ifstream(file).rdbuf();
     return text.str();
 }
-
-/// A folder of its own, gone with the object.
-class Folder {
-public:
-    Folder() {
-        auto pattern = (fs::temp_directory_path() / "zeroipc-program-XXXXXX").string();
-        if (::mkdtemp(pattern.data()) == nullptr)
-            throw std::system_error(errno, std::generic_category(), "mkdtemp");
-        path_ = pattern;
-    }
-    Folder(Folder const&) = delete;
-    Folder& operator=(Folder const&) = delete;
-    Folder(Folder&&) = delete;
-    Folder& operator=(Folder&&) = delete;
-    ~Folder() {
-        std::error_code ignored;
-        fs::remove_all(path_, ignored);
-    }
-    [[nodiscard]] fs::path operator/(std::string const& name) const { return path_ / name; }
-    [[nodiscard]] fs::path const& path() const { return path_; }
-
-private:
-    fs::path path_;
-};
 
 /// State of a process as in /proc: R, S, T, Z, ...; nothing if there is none.
 inline std::optional<char> state_of(pid_t pid) {
@@ -176,6 +152,7 @@ struct Surroundings {
     std::string cwd{};             ///< empty: here
     Terminal* terminal = nullptr;  ///< its standard error, and the terminal that it is in the foreground of
     std::optional<int> only_cpu{};
+    std::string program{ZEROIPC_BENCH_PROGRAM};
 };
 
 /// The benchmark program, started. Whatever is left of it and its workers goes with the object.
@@ -183,7 +160,7 @@ class Spawned {
 public:
     explicit Spawned(std::vector<std::string> arguments, Surroundings const& surroundings = {})
         : terminal_(surroundings.terminal) {
-        arguments.insert(arguments.begin(), ZEROIPC_BENCH_PROGRAM);
+        arguments.insert(arguments.begin(), surroundings.program);
         std::vector<char*> pointers;
         for (auto& argument : arguments) pointers.push_back(argument.data());
         pointers.push_back(nullptr);
@@ -226,12 +203,12 @@ public:
             CPU_SET(static_cast<std::size_t>(*surroundings.only_cpu), &one);
             ::sched_setaffinity(0, sizeof one, &one);
         }
-        int const failed = ::posix_spawn(&pid_, ZEROIPC_BENCH_PROGRAM, &actions, &attributes, pointers.data(),
-                                         environment.data());
+        int const failed = ::posix_spawn(&pid_, surroundings.program.c_str(), &actions, &attributes,
+                                         pointers.data(), environment.data());
         if (surroundings.only_cpu) ::sched_setaffinity(0, sizeof before, &before);
         ::posix_spawn_file_actions_destroy(&actions);
         ::posix_spawnattr_destroy(&attributes);
-        if (failed != 0) throw std::system_error(failed, std::generic_category(), ZEROIPC_BENCH_PROGRAM);
+        if (failed != 0) throw std::system_error(failed, std::generic_category(), surroundings.program);
     }
     Spawned(Spawned const&) = delete;
     Spawned& operator=(Spawned const&) = delete;

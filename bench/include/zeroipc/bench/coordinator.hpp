@@ -81,7 +81,6 @@ private:
     std::string topology_xml_;
     SeparationGate gate_;
     std::mt19937_64 random_;
-    std::uint64_t runs_ = 0;
     bool interrupted_ = false;
 };
 
