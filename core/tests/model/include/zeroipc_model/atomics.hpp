@@ -11,7 +11,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <source_location>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -51,7 +50,6 @@ inline std::string describe(std::memory_order order) {
 template <class V>
 class word {
     static_assert(std::is_integral_v<V> && (sizeof(V) == 4 || sizeof(V) == 8));
-    using place = std::source_location;
 
 public:
     V load(std::memory_order order, place const& at = place::current()) const noexcept {
@@ -159,8 +157,7 @@ struct atomics {
     template <class V>
     using word = model::word<V>;
 
-    static void fence(std::memory_order order,
-                      std::source_location const& at = std::source_location::current()) noexcept {
+    static void fence(std::memory_order order, place const& at = place::current()) noexcept {
         auto* const m = detail::machine();
         if (m == nullptr) return;
         auto const here = site::of(kind::fence, at);
@@ -172,7 +169,7 @@ struct atomics {
         m->note("fence", nullptr, {},
                 m->tracing() ? detail::describe(order) + " " + here.text() : std::string());
     }
-    static void fence_after_rmw(std::source_location const& at = std::source_location::current()) noexcept {
+    static void fence_after_rmw(place const& at = place::current()) noexcept {
         fence(std::memory_order_seq_cst, at);
     }
     /// The kernel lets an undertaker see all that was executed: nothing to order in the model.
@@ -262,8 +259,7 @@ struct ordering_of {
         return Base::template modify<Atomics, Access>(operation);
     }
     template <class Atomics>
-    static void before_negative(
-        std::source_location const& caller = std::source_location::current()) noexcept {
+    static void before_negative(place const& caller = place::current()) noexcept {
         site::named const here(caller);
         Base::template before_negative<Atomics>();
     }

@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <fstream>
 #include <map>
-#include <source_location>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,11 +34,23 @@ inline constexpr char letter_of<treiber_access> = 'L';
 template <>
 inline constexpr char letter_of<bucket_access> = 'M';
 
+/// A place in the source: of the call whose default argument this is. (As std::source_location, which clang 14 lacks.)
+struct place {
+    char const* file = "";
+    char const* function = "";
+    unsigned line = 0;
+    static constexpr place current(char const* in_file = __builtin_FILE(),
+                                   char const* in_function = __builtin_FUNCTION(),
+                                   unsigned at_line = __builtin_LINE()) noexcept {
+        return {in_file, in_function, at_line};
+    }
+};
+
 /// The access that an ordering policy is just making.
 struct access_in_hand {
     char letter = 0;
     int number = 0;
-    std::source_location const* caller = nullptr;
+    place const* caller = nullptr;
 };
 /// Of the running thread of the model.
 inline access_in_hand in_hand{};
@@ -60,8 +71,8 @@ struct site {
         explicit named(Access access) noexcept : before_(in_hand) {
             in_hand = {letter_of<Access>, static_cast<int>(access), nullptr};
         }
-        explicit named(std::source_location const& caller) noexcept : before_(in_hand) {
-            in_hand = {0, static_cast<int>(caller.line()), &caller};
+        explicit named(place const& caller) noexcept : before_(in_hand) {
+            in_hand = {0, static_cast<int>(caller.line), &caller};
         }
         ~named() { in_hand = before_; }
         named(named const&) = delete;
@@ -71,11 +82,11 @@ struct site {
         access_in_hand before_;
     };
 
-    static site of(kind what, std::source_location const& at) noexcept {
+    static site of(kind what, place const& at) noexcept {
         auto const& known = in_hand;
         if (known.letter != 0) return {what, known.letter, known.number, "", ""};
-        auto const& place = known.caller != nullptr ? *known.caller : at;
-        return {what, 0, static_cast<int>(place.line()), place.file_name(), place.function_name()};
+        auto const& from = known.caller != nullptr ? *known.caller : at;
+        return {what, 0, static_cast<int>(from.line), from.file, from.function};
     }
 
     bool operator==(site const& other) const noexcept {
@@ -89,33 +100,10 @@ struct site {
         std::string path(file);
         auto const tag = tag_above();
         return (tag.empty() ? std::string() : tag + " ") + "in " + path.substr(path.rfind('/') + 1) + ", " +
-               short_name() + (ordinal > 1 ? " (" + std::to_string(ordinal) + ")" : std::string());
+               function + (ordinal > 1 ? " (" + std::to_string(ordinal) + ")" : std::string());
     }
 
 private:
-    /// The name alone, from "outcome zeroipc::bucket_map<...>::write(...) [with ...]".
-    [[nodiscard]] std::string short_name() const {
-        std::string_view name(function);
-        name = name.substr(0, name.find(" [with"));
-        int depth = 0;
-        std::size_t end = std::string_view::npos;
-        for (std::size_t i = 0; i < name.size(); ++i) {
-            depth += name[i] == '<' ? 1 : name[i] == '>' ? -1 : 0;
-            if (name[i] == '(' && depth == 0) {
-                end = i;
-                break;
-            }
-        }
-        name = name.substr(0, end);
-        std::size_t begin = name.size();
-        for (depth = 0; begin > 0; --begin) {
-            char const c = name[begin - 1];
-            depth += c == '>' ? 1 : c == '<' ? -1 : 0;
-            if (depth == 0 && (c == ':' || c == ' ')) break;
-        }
-        name = name.substr(begin);
-        return std::string(name.substr(0, name.find('<')));
-    }
     /// The number in the comment next above, or in the line itself.
     [[nodiscard]] std::string tag_above() const {
         static std::map<std::string, std::vector<std::string>> files;
