@@ -98,9 +98,11 @@ struct site {
     [[nodiscard]] std::string text() const {
         if (letter != 0) return std::string("(") + letter + std::to_string(number) + ")";
         std::string path(file);
+        std::string const name(function);  // GCC adds a template's arguments
         auto const tag = tag_above();
         return (tag.empty() ? std::string() : tag + " ") + "in " + path.substr(path.rfind('/') + 1) + ", " +
-               function + (ordinal > 1 ? " (" + std::to_string(ordinal) + ")" : std::string());
+               name.substr(0, name.find('<')) +
+               (ordinal > 1 ? " (" + std::to_string(ordinal) + ")" : std::string());
     }
 
 private:
