@@ -342,7 +342,8 @@ void ContainerModel<L>::choices(OpenSet const& changing, OpenSet const& looking,
     }
     if (maybe_in_used_ < maybe_in_.size()) {
         auto const other = maybe_in_[maybe_in_used_];
-        if (may_go_in(item_[other], changing)) ranked_.push_back({fill && kind == Kind::full ? -1 : 5, last, other});
+        if (may_go_in(item_[other], changing))
+            ranked_.push_back({fill && kind == Kind::full ? -1 : 5, last, other});
     }
     std::sort(ranked_.begin(), ranked_.end(), [](Choice const& a, Choice const& b) {
         return a.rank != b.rank ? a.rank < b.rank : a.order != b.order ? a.order < b.order : a.op < b.op;
