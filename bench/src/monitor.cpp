@@ -5,6 +5,7 @@
 
 #include "monitor/container.hpp"
 #include "monitor/container_model.hpp"
+#include "monitor/container_moves.hpp"
 #include "monitor/map.hpp"
 #include "monitor/report.hpp"
 
