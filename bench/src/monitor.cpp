@@ -5,6 +5,7 @@
 
 #include "monitor/container.hpp"
 #include "monitor/container_model.hpp"
+#include "monitor/container_moves.hpp"
 #include "monitor/map.hpp"
 #include "monitor/report.hpp"
 
@@ -41,8 +42,8 @@ void order(Container const& container, Timeline const& timeline, std::uint64_t l
 
 void judge_container(History const& history, std::uint64_t limit, Judgement& judgement) {
     Container container{history, history.structure == Structure::stack, {}, {}, {}, {}, {}, {}};
-    auto const ended = [&](Violation found) {
-        if (found) judgement = *std::move(found);
+    auto const ended = [&](Violation const& found) {
+        if (found) judgement = *found;
         return found.has_value();
     };
     if (ended(pair(container)) || ended(narrow(container)) || ended(account_for_lost(container))) return;
@@ -70,13 +71,13 @@ void judge_map(History const& history, std::uint64_t limit, Judgement& judgement
         keys.back().push_back(i);
     }
     for (auto const& operations : keys) {
-        if (auto found = compare_reads(history, operations)) {
-            judgement = *std::move(found);
+        if (auto const found = compare_reads(history, operations)) {
+            judgement = *found;
             return;
         }
     }
-    if (auto found = compare_fulls(history, keys)) {
-        judgement = *std::move(found);
+    if (auto const found = compare_fulls(history, keys)) {
+        judgement = *found;
         return;
     }
     bool undecided = false;

@@ -99,8 +99,7 @@ History large(Structure structure, std::uint64_t operations, std::uint32_t worke
     making.workers = workers;
     making.keys = 64;
     making.width = 100;
-    // A bounded stack with many kills, each inside an operation, is often left undecided.
-    making.pending = std::max<std::uint64_t>(1, operations / (structure == Structure::stack ? 3 : 20));
+    making.pending = std::max<std::uint64_t>(1, operations / 20);
     making.preempted = 2000;
     if (structure == Structure::map) return make_history(making, SequentialMap{}, random);
     return make_history(making, SequentialContainer{structure == Structure::stack, making.capacity, {}},

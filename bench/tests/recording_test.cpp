@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -208,6 +209,28 @@ TEST_CASE("the programs: record, check, plant, check again", "[fast]") {
     CHECK(run_program({"--record", file, "--variant", "tree"}).status == 2);
     CHECK(run_program({"--kills", "3"}).status == 2);
     CHECK(run_program({"--record", file, "--capacity", "3"}).status == 2);
+}
+
+TEST_CASE("the history that the documentation shows is linearizable, and not without its killed pop",
+          "[fast]") {
+    auto const page = read_text(ZEROIPC_CHECKING_PAGE);
+    auto const begin = page.find("zeroipc-history 1\n{");
+    REQUIRE(begin != std::string::npos);
+    auto text = page.substr(begin, page.find("```", begin) - begin);
+    Folder const folder;
+    auto const file = (folder / "history").string();
+    std::ofstream(file) << text;
+    CHECK(check_file({file}).status == 0);
+    auto const killed = text.find("{\"worker\":2");
+    REQUIRE(killed != std::string::npos);
+    text = text.substr(0, killed);
+    auto const count = text.find("\"operations\":3");
+    REQUIRE(count != std::string::npos);
+    text.replace(count, 14, "\"operations\":2");
+    std::ofstream(file) << text;
+    auto const outcome = check_file({file});
+    CHECK(outcome.status == 1);
+    CHECK_THAT(outcome.out, Catch::Contains("false empty"));
 }
 
 TEST_CASE("what cannot be decided in the steps allowed is said to be so", "[fast]") {

@@ -48,7 +48,7 @@ struct Reasons {
     std::vector<std::size_t> operations;
     bool lost = false;  ///< one of them never came out
 };
-Reasons reasons_of(Container const& container, std::uint32_t item);
+Reasons reasons_of(Container const& c, std::uint32_t at);
 
 using Violation = std::optional<Judgement>;
 
@@ -57,18 +57,18 @@ Judgement violation(History const& history, std::string rule, std::string why,
                     std::vector<std::size_t> operations);
 
 /// Pairs pushes and pops. Finds: wrong values, duplicates; values put in twice make the verdict undecided.
-Violation pair(Container& container);
+Violation pair(Container& c);
 
 /// Narrows the windows by what the order of the items implies. Finds: reordering, loss.
-Violation narrow(Container& container);
+Violation narrow(Container& c);
 
 /// Finds lost values that too few killed pops can have taken.
-Violation account_for_lost(Container const& container);
+Violation account_for_lost(Container const& c);
 
 /// Puts all operations into the timeline, in their narrowed windows.
-Timeline timeline_of(Container const& container);
+Timeline timeline_of(Container const& c);
 
 /// Compares what is inside for certain, and at most, with each answer. Finds: false empty, false full, too many items.
-Violation compare_sizes(Container const& container, Timeline const& timeline);
+Violation compare_sizes(Container const& c, Timeline const& timeline);
 
 }  // namespace zeroipc::bench::monitor

@@ -25,7 +25,7 @@ public:
     }
     bool opened(std::uint32_t op);
     void closed(std::uint32_t op);
-    void apply(std::uint32_t op, std::uint32_t moment);
+    void apply(std::uint32_t choice, std::uint32_t moment);
     void undo(std::uint32_t op);
     [[nodiscard]] Key key() const { return key_; }
 
@@ -49,6 +49,10 @@ private:
         std::uint32_t moment;           ///< at which an item took this place
         std::uint32_t earliest_pop_by;  ///< of this item and all below it (stack)
     };
+    struct Taken {
+        std::uint32_t item, moment;
+        std::size_t place;
+    };
     struct Choice {
         int rank;
         std::uint32_t order;
@@ -65,6 +69,20 @@ private:
     [[nodiscard]] std::uint32_t next_pop(OpenSet const& changing) const;
     /// Whether nothing forbids that an item goes in now.
     [[nodiscard]] bool may_go_in(std::uint32_t item, OpenSet const& changing);
+    /// Stack: the lowest place at which a killed push can have put its item, had it taken effect earlier: since then there
+    /// was always room for one more. The top if there is none.
+    [[nodiscard]] std::size_t lowest_place_for(std::uint32_t item) const;
+    /// Stack: the highest place, below the top, of a lost item that a killed pop can have taken earlier: before the next
+    /// item came upon it, and no "full" was answered since. size() if there is none.
+    [[nodiscard]] std::size_t place_to_take_from() const;
+    void insert_at(std::size_t place, std::uint32_t item, std::uint32_t moment);
+    void erase_at(std::size_t place);
+    void renew_from(std::size_t place);
+    void take_front(std::uint32_t item);
+    void put_back_front(std::uint32_t item);
+    void toggle_keys_from(std::size_t place) {
+        for (auto i = place; i < places_.size(); ++i) key_ ^= place_key(i, places_[i].item);
+    }
     [[nodiscard]] bool can_be_emptied(OpenSet const& changing) const;
 
     void append(std::uint32_t item, std::uint32_t moment);
@@ -76,6 +94,7 @@ private:
         return key_of(16 + place, lost(item) ? never : item);
     }
 
+    Timeline const& timeline_;
     std::uint64_t capacity_;
     std::vector<Kind> kind_;
     std::vector<std::uint32_t> item_;  ///< of each operation
@@ -85,8 +104,12 @@ private:
     Key key_;
     std::vector<std::uint32_t> maybe_in_, takers_;  ///< those called so far
     std::size_t maybe_in_used_ = 0, takers_used_ = 0;
-    std::vector<std::uint32_t> taken_;     ///< items that takers took
-    std::vector<std::uint32_t> place_of_;  ///< of each item inside
+    std::vector<Taken> taken_;                   ///< by takers
+    std::vector<std::size_t> put_;               ///< places of what killed pushes put in (stack)
+    std::vector<std::uint32_t> popped_moments_;  ///< when what pops took had come (stack)
+    std::vector<std::uint32_t> at_capacity_;     ///< moments at which it was full (stack)
+    std::vector<std::uint32_t> said_full_;       ///< moments of answers "full"
+    std::vector<std::uint32_t> place_of_;        ///< of each item inside
     std::vector<std::uint32_t> moved_;
     std::vector<std::uint32_t> before_;   ///< items at their places before each pop that changed the order
     std::vector<std::size_t> distances_;  ///< how far from the front each pop took its item
@@ -98,7 +121,10 @@ private:
 
 template <bool L>
 ContainerModel<L>::ContainerModel(Container const& c, Timeline const& timeline)
-    : capacity_(c.history.capacity), kind_(c.item_of.size(), Kind::push), item_(c.item_of) {
+    : timeline_(timeline),
+      capacity_(c.history.capacity),
+      kind_(c.item_of.size(), Kind::push),
+      item_(c.item_of) {
     auto const taken_from = c.maybe_out.empty() ? last : timeline.call(c.maybe_out.front());
     for (auto const& item : c.items) {
         if (item.popped()) kind_[item.pop] = Kind::pop;
@@ -142,106 +168,6 @@ template <bool L>
 void ContainerModel<L>::closed(std::uint32_t op) {
     if (kind_[op] == Kind::maybe_push) maybe_in_.pop_back();
     if (kind_[op] == Kind::take) takers_.pop_back();
-}
-
-template <bool L>
-void ContainerModel<L>::put(std::size_t place, std::uint32_t item) {
-    key_ ^= place_key(place, places_[place].item);
-    key_ ^= place_key(place, item);
-    places_[place].item = item;
-    place_of_[item] = static_cast<std::uint32_t>(place);
-}
-
-template <bool L>
-void ContainerModel<L>::append(std::uint32_t item, std::uint32_t moment) {
-    auto by = futures_[item].pop_by;
-    if (L && size() > 0) by = std::min(by, places_.back().earliest_pop_by);
-    place_of_[item] = static_cast<std::uint32_t>(places_.size());
-    key_ ^= place_key(places_.size(), item);
-    places_.push_back({item, moment, by});
-}
-
-template <bool L>
-bool ContainerModel<L>::bring_forward(std::uint32_t item) {
-    constexpr std::size_t most = 16;
-    moved_.clear();
-    auto const end = place_of_[item];
-    if (end == head_) return true;
-    if (L || end - head_ > most || futures_[item].push_from >= places_[head_].moment) return false;
-    // Whoever has the latest end goes further back.
-    auto carried = places_[head_].item;
-    for (auto i = head_ + 1; i <= end; ++i) {
-        auto const here = places_[i].item;
-        if (i < end && futures_[here].push_by <= futures_[carried].push_by) {
-            moved_.push_back(here);
-            continue;
-        }
-        if (futures_[carried].push_by < places_[i].moment) return false;
-        moved_.push_back(carried);
-        carried = here;
-    }
-    return true;
-}
-
-template <bool L>
-void ContainerModel<L>::apply(std::uint32_t op, std::uint32_t moment) {
-    if (kind_[op] == Kind::push || kind_[op] == Kind::maybe_push) {
-        append(item_[op], moment);
-        futures_[item_[op]].inside = true;
-        if (kind_[op] == Kind::maybe_push) ++maybe_in_used_;
-        return;
-    }
-    auto const item = kind_[op] == Kind::take ? next_item() : item_[op];
-    if (kind_[op] == Kind::take) {
-        ++takers_used_;
-        taken_.push_back(item);
-    }
-    if constexpr (L) {
-        key_ ^= place_key(places_.size() - 1, item);
-        places_.pop_back();
-    } else {
-        auto const distance = place_of_[item] - head_;
-        if (distance > 0) {
-            static_cast<void>(bring_forward(item));  // it was possible when it was offered
-            for (std::size_t i = 0; i <= distance; ++i) before_.push_back(places_[head_ + i].item);
-            for (std::size_t i = 0; i < distance; ++i) put(head_ + 1 + i, moved_[i]);
-            put(head_, item);
-        }
-        distances_.push_back(distance);
-        key_ ^= place_key(head_, item);
-        ++head_;
-    }
-}
-
-template <bool L>
-void ContainerModel<L>::undo(std::uint32_t op) {
-    if (kind_[op] == Kind::push || kind_[op] == Kind::maybe_push) {
-        auto const item = item_[op];
-        key_ ^= place_key(places_.size() - 1, item);
-        places_.pop_back();
-        futures_[item].inside = false;
-        if (!L && !lost(item)) first_outside_ = std::min<std::size_t>(first_outside_, rank_by_pop_[item]);
-        if (kind_[op] == Kind::maybe_push) --maybe_in_used_;
-        return;
-    }
-    auto item = item_[op];
-    if (kind_[op] == Kind::take) {
-        --takers_used_;
-        item = taken_.back();
-        taken_.pop_back();
-    }
-    if constexpr (L) {
-        append(item, 0);
-    } else {
-        --head_;
-        key_ ^= place_key(head_, item);
-        auto const distance = distances_.back();
-        distances_.pop_back();
-        if (distance == 0) return;
-        auto const from = before_.size() - distance - 1;
-        for (std::size_t i = 0; i <= distance; ++i) put(head_ + i, before_[from + i]);
-        before_.resize(from);
-    }
 }
 
 template <bool L>
@@ -340,8 +266,12 @@ void ContainerModel<L>::choices(OpenSet const& changing, OpenSet const& looking,
                                          : 3,
                            L ? last - by : by, other});
     }
+    if (L && kind == Kind::push && is_full() && place_to_take_from() != places_.size())
+        ranked_.push_back({2, 0, takers_[takers_used_] | other_way});
     if (maybe_in_used_ < maybe_in_.size()) {
         auto const other = maybe_in_[maybe_in_used_];
+        if (L && kind == Kind::full && lowest_place_for(item_[other]) != places_.size())
+            ranked_.push_back({-1, last, other | other_way});
         if (may_go_in(item_[other], changing))
             ranked_.push_back({fill && kind == Kind::full ? -1 : 5, last, other});
     }

@@ -46,6 +46,7 @@ public:
 
     void apply(std::uint32_t i, std::uint32_t /*moment*/) {
         before_.push_back({value_, present_});
+        if (!changes(i)) return;
         present_ = at(i).action != Action::erase;
         value_ = present_ ? at(i).value : 0;
     }

@@ -41,6 +41,9 @@ inline Key key_of(std::uint64_t kind, std::uint64_t value) {
     return {mix(mix(kind + 0x9e3779b97f4a7c15U) + value), mix(mix(kind ^ 0xd1b54a32d192ed03U) - value)};
 }
 
+/// Put to an operation among the choices: the other way in which the model lets it take effect.
+inline constexpr std::uint32_t other_way = 1U << 30;
+
 /// The operations that are open and took no effect yet.
 class OpenSet {
 public:
@@ -67,7 +70,7 @@ private:
 enum class Found : std::uint8_t { order, no_order, gave_up };
 
 /// \tparam Model the object: `changes(op)` says whether an operation changes it; `fits(op)` whether its answer is right
-/// now; apply(op, moment) and undo(op) of what changes it; key() of its state; free_move(changing, looking, moment) an operation
+/// now; apply(op, moment) and undo(op), also of what does not change it; key() of its state; free_move(changing, looking, moment) an operation
 /// that may take effect at once whatever follows, or none; choices(changing, looking, op, into) the operations to try now
 /// that `op` has to take effect, best first; opened(op) and closed(op) tell of calls, and take them back. An operation for
 /// which opened() says false is not put into the sets of open ones: the model offers it itself.
@@ -150,11 +153,12 @@ private:
         frames_.push_back(frame);
     }
 
-    void take_effect(std::uint32_t operation) {
+    void take_effect(std::uint32_t choice) {
+        auto const operation = choice & ~other_way;
         auto& set = model_.changes(operation) ? changing_ : looking_;
         bool const listed = set.contains(operation);
         if (listed) set.erase(operation);
-        if (model_.changes(operation)) model_.apply(operation, at_);
+        model_.apply(choice, at_);
         done_[operation] = true;
         effects_ ^= key_of(1, operation);
         log_.push_back({operation, Move::took_effect, listed});
@@ -187,7 +191,7 @@ private:
                     at_ = timeline_.ret(operation);
                     break;
                 case Move::took_effect:
-                    if (model_.changes(operation)) model_.undo(operation);
+                    model_.undo(operation);
                     if (listed) set.insert(operation);
                     done_[operation] = false;
                     effects_ ^= key_of(1, operation);

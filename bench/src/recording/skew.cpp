@@ -37,10 +37,10 @@ void until(Word const& word, std::uint64_t value) {
 
 }  // namespace
 
-std::vector<std::uint64_t> measure_skew(Topology const& topology, ClockInfo const& info,
+std::vector<std::uint64_t> measure_skew(Topology const& topology, ClockInfo const& clock_info,
                                         std::vector<int> const& cpus) {
     std::vector<std::uint64_t> skew(cpus.size(), 0);
-    Clock const clock(info);
+    Clock const clock(clock_info);
     for (std::size_t i = 1; i < cpus.size(); ++i) {
         auto const same = std::find(cpus.begin(), cpus.begin() + static_cast<std::ptrdiff_t>(i), cpus[i]);
         if (same != cpus.begin() + static_cast<std::ptrdiff_t>(i)) {

@@ -51,7 +51,7 @@ std::vector<RecordableVariant> recordable_variants();
 
 /// For each CPU of the list an upper bound of |its clock - the first one's|, in ticks: from the exchange of stamps
 /// between pinned processes, each of which bounds the difference by what lies around it. 0 for the first.
-std::vector<std::uint64_t> measure_skew(Topology const& topology, ClockInfo const& clock,
+std::vector<std::uint64_t> measure_skew(Topology const& topology, ClockInfo const& clock_info,
                                         std::vector<int> const& cpus);
 
 }  // namespace zeroipc::bench
