@@ -20,8 +20,7 @@ namespace {
 
 using namespace recording;
 
-constexpr std::uint32_t most_workers = 256;
-constexpr std::uint64_t most_lives = 65000;  ///< a worker's number has 16 bits
+constexpr std::uint64_t most_lives = 65'000;  ///< a worker's number has 16 bits
 
 /// What all processes of a recording wait for.
 struct Gate {
@@ -258,7 +257,8 @@ History record(Topology const& topology, RecordOptions const& options) {
 std::vector<RecordableVariant> recordable_variants() {
     std::vector<RecordableVariant> all;
     for (auto const& subject : subjects())
-        all.push_back({subject.name, subject.structure, subject.is_default, subject.kill_safe});
+        all.push_back(
+            {subject.name, subject.structure, subject.is_default, subject.kill_safe, subject.linearizable});
     return all;
 }
 

@@ -20,6 +20,7 @@ template <class S>
 struct DefaultVariant {
     using algorithm = typename S::algorithm;
     static constexpr bool kill_safe = algorithm::kill_safe;
+    static constexpr bool linearizable_negatives = algorithm::linearizable_negatives;
     static std::string name() {
         return std::string(algorithm::structure) + "/" + std::string(algorithm::name) + "/" +
                std::string(S::policies::ordering::name) + "/" + std::string(S::policies::backoff::name) +
@@ -179,9 +180,30 @@ struct MapWork {
     }
 };
 
+/// Recorded workers push and pop, all of them; a variant may have a limit to either.
+template <class Variant>
+constexpr bool for_everybody() {
+    if constexpr (requires {
+                      Variant::max_producers;
+                      Variant::max_consumers;
+                  })
+        return Variant::max_producers > most_workers && Variant::max_consumers > most_workers;
+    else
+        return true;
+}
+
+/// Whether it is right by its own account; some variants are wrong on purpose.
+template <class Variant>
+constexpr bool claims_linearizable() {
+    if constexpr (requires { Variant::unsafe; })
+        return Variant::linearizable_negatives && !Variant::unsafe;
+    else
+        return Variant::linearizable_negatives;
+}
+
 template <class Work, class Variant>
 Subject subject_of(Structure structure, bool first) {
-    return {Variant::name(), structure,     first,       Variant::kill_safe,
+    return {Variant::name(), structure,     first,       Variant::kill_safe, claims_linearizable<Variant>(),
             &Work::bytes,    &Work::create, &Work::work, &Work::drain};
 }
 
@@ -200,8 +222,10 @@ std::vector<Subject> const& subjects() {
     static std::vector<Subject> const all = [] {
         std::vector<Subject> list;
         for_each<variants::queue_catalogue>([&]<class Variant>(bool first) {
-            using work = ContainerWork<typename Variant::template type<std::uint64_t>, queue_options>;
-            list.push_back(subject_of<work, Variant>(Structure::queue, first));
+            if constexpr (for_everybody<Variant>()) {
+                using work = ContainerWork<typename Variant::template type<std::uint64_t>, queue_options>;
+                list.push_back(subject_of<work, Variant>(Structure::queue, first));
+            }
         });
         for_each<stacks>([&]<class Variant>(bool first) {
             using work = ContainerWork<typename Variant::template type<std::uint64_t>, stack_options>;

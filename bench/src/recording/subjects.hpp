@@ -15,6 +15,8 @@
 
 namespace zeroipc::bench::recording {
 
+inline constexpr std::uint32_t most_workers = 256;
+
 /// Keeps workers from being done before the kills are.
 struct Pace {
     std::atomic<std::uint64_t> const* kills_done;
@@ -46,6 +48,7 @@ struct Subject {
     Structure structure = Structure::queue;
     bool is_default = false;
     bool kill_safe = false;
+    bool linearizable = false;  ///< as it says itself
     /// Bytes in a segment.
     std::uint64_t (*bytes)(std::uint64_t capacity, std::uint32_t handles) = nullptr;
     void (*create)(Memory&, std::uint64_t capacity, std::uint32_t handles) = nullptr;

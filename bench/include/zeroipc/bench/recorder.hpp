@@ -45,6 +45,7 @@ struct RecordableVariant {
     Structure structure = Structure::queue;
     bool is_default = false;  ///< of its structure
     bool kill_safe = false;
+    bool linearizable = false;  ///< as it says itself, full and empty included
 };
 
 std::vector<RecordableVariant> recordable_variants();
