@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 
+#include "../atomics.hpp"
 #include "../error.hpp"
 #include "../hash.hpp"
 #include "../table.hpp"
