@@ -30,6 +30,28 @@
 
 namespace zeroipc::atomics {
 
+/// Bytes into shared words, one relaxed store each: what an atomics policy's write_words() is, on its own words.
+template <class Word>
+void store_words(void* shared, void const* item, std::size_t bytes) noexcept {
+    auto* const to = static_cast<Word*>(shared);
+    auto const* const from = static_cast<std::byte const*>(item);
+    for (std::size_t at = 0; at < bytes; at += 8) {
+        std::uint64_t value = 0;
+        std::memcpy(&value, from + at, bytes - at < 8 ? bytes - at : 8);
+        to[at / 8].store(value, std::memory_order_relaxed);
+    }
+}
+/// And out of them: its read_words().
+template <class Word>
+void load_words(void* item, void const* shared, std::size_t bytes) noexcept {
+    auto const* const from = static_cast<Word const*>(shared);
+    auto* const to = static_cast<std::byte*>(item);
+    for (std::size_t at = 0; at < bytes; at += 8) {
+        auto const value = from[at / 8].load(std::memory_order_relaxed);
+        std::memcpy(to + at, &value, bytes - at < 8 ? bytes - at : 8);
+    }
+}
+
 /// Real atomics on shared memory, Linux futexes, plain payload copies. The default.
 struct native {
     using policy_kind = policy::atomics_kind;
@@ -82,21 +104,10 @@ struct native {
     /// Payload that somebody may read while it is written, and who then looks whether that was so: copied by
     /// relaxed words. The shared place has room for whole words; bytes behind the item are written as 0.
     static void write_words(void* shared, void const* item, std::size_t bytes) noexcept {
-        auto* const to = static_cast<word<std::uint64_t>*>(shared);
-        auto const* const from = static_cast<std::byte const*>(item);
-        for (std::size_t at = 0; at < bytes; at += 8) {
-            std::uint64_t value = 0;
-            std::memcpy(&value, from + at, bytes - at < 8 ? bytes - at : 8);
-            to[at / 8].store(value, std::memory_order_relaxed);
-        }
+        store_words<word<std::uint64_t>>(shared, item, bytes);
     }
     static void read_words(void* item, void const* shared, std::size_t bytes) noexcept {
-        auto const* const from = static_cast<word<std::uint64_t> const*>(shared);
-        auto* const to = static_cast<std::byte*>(item);
-        for (std::size_t at = 0; at < bytes; at += 8) {
-            auto const value = from[at / 8].load(std::memory_order_relaxed);
-            std::memcpy(to + at, &value, bytes - at < 8 ? bytes - at : 8);
-        }
+        load_words<word<std::uint64_t>>(item, shared, bytes);
     }
 
     /// A hint that the line is about to be read.

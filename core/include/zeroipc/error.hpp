@@ -2,7 +2,9 @@
 /// \file
 /// What can go wrong, by name. Full and empty are results of an operation, never errors.
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 namespace zeroipc {
@@ -103,6 +105,20 @@ public:
     [[nodiscard]] errc cause() const noexcept { return static_cast<errc>(code().value()); }
 };
 
+namespace detail {
+
+/// What every structure says of bytes that no honest peer writes. \throws error(errc::corrupt)
+[[noreturn]] inline void corrupt(std::string_view structure, std::string_view what) {
+    throw error(errc::corrupt,
+                std::string(structure) + ": " + std::string(what) + "; a peer overwrote it: make it anew");
+}
+
+/// The same of a retry loop that went round `rounds` times. \throws error(errc::corrupt)
+[[noreturn]] inline void no_progress(std::string_view structure, std::uint64_t rounds) {
+    corrupt(structure, "no progress was possible for " + std::to_string(rounds) + " rounds");
+}
+
+}  // namespace detail
 }  // namespace zeroipc
 
 template <>

@@ -250,13 +250,9 @@ private:
         return reinterpret_cast<U*>(base + offset);
     }
 
-    [[noreturn]] static void corrupt(char const* what) {
-        throw error(errc::corrupt, std::string("queue: ") + what + "; a peer overwrote it: make it anew");
-    }
+    [[noreturn]] static void corrupt(char const* what) { detail::corrupt("queue", what); }
 
-    [[noreturn]] static void no_progress() {
-        corrupt(("no progress was possible for " + std::to_string(patience) + " rounds").c_str());
-    }
+    [[noreturn]] static void no_progress() { detail::no_progress("queue", patience); }
 
     std::uint64_t buffer_in(std::uint64_t value, std::uint64_t home) const {
         auto const buffer = shape::spare_in(value, home);

@@ -327,13 +327,9 @@ private:
         return reinterpret_cast<U*>(base + offset);
     }
 
-    [[noreturn]] static void corrupt(char const* what) {
-        throw error(errc::corrupt, std::string("stack: ") + what + "; a peer overwrote it: make it anew");
-    }
+    [[noreturn]] static void corrupt(char const* what) { detail::corrupt("stack", what); }
 
-    [[noreturn]] static void no_progress() {
-        corrupt(("no progress was possible for " + std::to_string(patience) + " rounds").c_str());
-    }
+    [[noreturn]] static void no_progress() { detail::no_progress("stack", patience); }
 
     /// A node's link; the item's words follow it. \pre 1 <= n <= nodes
     [[nodiscard]] word* node_at(std::uint64_t n) const noexcept {

@@ -143,12 +143,8 @@ protected:
     [[nodiscard]] half& owner_of(std::uint64_t block) const noexcept {
         return *at<half>(shape_.owners + 4 * block);
     }
-    [[noreturn]] static void corrupt(char const* what) {
-        throw error(errc::corrupt, std::string("map: ") + what + "; a peer overwrote it: make it anew");
-    }
-    [[noreturn]] static void no_progress() {
-        corrupt(("no progress was possible for " + std::to_string(patience) + " rounds").c_str());
-    }
+    [[noreturn]] static void corrupt(char const* what) { detail::corrupt("map", what); }
+    [[noreturn]] static void no_progress() { detail::no_progress("map", patience); }
 
     /// 0, a block's number plus 1, or a mark.
     [[nodiscard]] std::uint64_t read_link(std::uint64_t bucket, unsigned k) const noexcept {

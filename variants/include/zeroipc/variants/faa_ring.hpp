@@ -14,6 +14,7 @@
 /// empty are not linearizable: others that have begun, or not ended, are counted as they should not be.
 
 #include <sched.h>
+#include <zeroipc/atomics.hpp>
 #include <zeroipc/error.hpp>
 #include <zeroipc/policy.hpp>
 #include <zeroipc/table.hpp>
@@ -22,6 +23,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace zeroipc::variants {
@@ -103,7 +105,7 @@ public:
 
 private:
     /// More rounds than any live peer's operation takes. Most of them give the processor away.
-    static constexpr std::uint64_t patience = std::uint64_t{1} << 24;
+    static constexpr std::uint64_t patience = zeroipc::detail::patience_of<atomics>();
 
     static std::int64_t signed_of(std::uint64_t value) noexcept { return static_cast<std::int64_t>(value); }
 
@@ -135,10 +137,8 @@ private:
             wait();
             if (round >= 64) ::sched_yield();
         }
-        throw error(
-            errc::corrupt,
-            "queue: a cell was not passed on in 16777216 rounds; its user died, or a peer overwrote it: "
-            "make the queue anew");
+        throw error(errc::corrupt, "queue: a cell was not passed on in " + std::to_string(patience) +
+                                       " rounds; its user died, or a peer overwrote it: make the queue anew");
     }
 
     [[nodiscard]] std::byte* cell(std::uint64_t position) const noexcept {

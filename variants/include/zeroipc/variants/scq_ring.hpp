@@ -13,6 +13,7 @@
 /// Not kill-safe: the place in a dead process's hands is lost, so each kill inside an operation may cost one item's space
 /// for ever; the others go on. Full is not linearizable: places in somebody's hands count as taken.
 
+#include <zeroipc/atomics.hpp>
 #include <zeroipc/error.hpp>
 #include <zeroipc/policy.hpp>
 #include <zeroipc/table.hpp>
@@ -69,7 +70,7 @@ public:
                 }
             }
         }
-        corrupt();
+        zeroipc::detail::no_progress("queue", patience);
     }
 
     /// Lock-free. \return the oldest index, or `nothing`.
@@ -98,7 +99,7 @@ public:
             }
             if (static_cast<std::int64_t>(threshold_->fetch_add(~std::uint64_t{0}, sc)) <= 0) return nothing;
         }
-        corrupt();
+        zeroipc::detail::no_progress("queue", patience);
     }
 
     [[nodiscard]] std::uint64_t was_size() const noexcept {
@@ -108,8 +109,7 @@ public:
     }
 
 private:
-    /// More rounds than losing every race to honest peers takes.
-    static constexpr std::uint64_t patience = std::uint64_t{1} << 24;
+    static constexpr std::uint64_t patience = zeroipc::detail::patience_of<Atomics>();
 
     [[nodiscard]] std::uint64_t none() const noexcept { return size_ - 1; }
     [[nodiscard]] std::uint64_t safe() const noexcept { return size_; }
@@ -135,11 +135,6 @@ private:
             tail = tail_->load(sc);
             if (ahead(tail, head) >= 0) return;
         }
-    }
-
-    [[noreturn]] static void corrupt() {
-        throw error(errc::corrupt,
-                    "queue: no progress was possible for 16777216 rounds; a peer overwrote it: make it anew");
     }
 
     word* head_;
@@ -241,9 +236,7 @@ private:
 
     [[nodiscard]] std::byte* item_at(std::uint64_t place) const {
         if (place >= capacity_)
-            throw error(errc::corrupt,
-                        "queue: a place's number is not below the capacity; a peer overwrote it: "
-                        "make it anew");
+            zeroipc::detail::corrupt("queue", "a place's number is not below the capacity");
         return items_ + item_stride * place;
     }
 

@@ -192,8 +192,7 @@ private:
     /// Nodes are numbered from 1; 0 is none.
     [[nodiscard]] std::byte* node_at(std::uint64_t n) const {
         if (n > shape_.node_count())
-            throw error(errc::corrupt,
-                        "map: a link names a node that does not exist; a peer overwrote it: make it anew");
+            zeroipc::detail::corrupt("map", "a link names a node that does not exist");
         return base_ + shape_.nodes + item_stride * (n - 1);
     }
     [[nodiscard]] word& link_of(std::uint64_t n) const { return *reinterpret_cast<word*>(node_at(n)); }
@@ -213,7 +212,7 @@ private:
             if (node == 0 || !visit(*link, node)) return link;
             link = &link_of(node);
         }
-        throw error(errc::corrupt, "map: a chain leads back into itself; a peer overwrote it: make it anew");
+        zeroipc::detail::corrupt("map", "a chain leads back into itself");
     }
 
     [[nodiscard]] place locate(std::uint64_t bucket, key const& k) const {

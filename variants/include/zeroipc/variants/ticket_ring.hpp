@@ -4,6 +4,7 @@
 /// claiming a cell and publishing it stops all others for ever, and its full and empty are not linearizable.
 /// Source: D. Vyukov, "Bounded MPMC queue", 2010.
 
+#include <zeroipc/atomics.hpp>
 #include <zeroipc/error.hpp>
 #include <zeroipc/policy.hpp>
 #include <zeroipc/table.hpp>
@@ -83,8 +84,7 @@ public:
     [[nodiscard]] observer& observed() noexcept { return observer_; }
 
 private:
-    /// More rounds than losing every race to honest peers takes.
-    static constexpr std::uint64_t patience = std::uint64_t{1} << 24;
+    static constexpr std::uint64_t patience = zeroipc::detail::patience_of<atomics>();
 
     /// Sequences are stored relative to their cell's number, so that zeroed memory is an empty ring.
     [[nodiscard]] std::uint64_t relative(std::uint64_t value, std::uint64_t position) const noexcept {
@@ -119,8 +119,7 @@ private:
                 position = index.load(std::memory_order_relaxed);
             }
         }
-        throw error(errc::corrupt,
-                    "queue: no progress was possible for 16777216 rounds; a peer overwrote it: make it anew");
+        zeroipc::detail::no_progress("queue", patience);
     }
 
     word* head_;

@@ -207,19 +207,10 @@ struct atomics {
     }
 
     static void write_words(void* shared, void const* item, std::size_t bytes) noexcept {
-        auto* const to = static_cast<word<std::uint64_t>*>(shared);
-        for (std::size_t at = 0; at < bytes; at += 8) {
-            std::uint64_t value = 0;
-            std::memcpy(&value, static_cast<char const*>(item) + at, bytes - at < 8 ? bytes - at : 8);
-            to[at / 8].store(value, std::memory_order_relaxed);
-        }
+        zeroipc::atomics::store_words<word<std::uint64_t>>(shared, item, bytes);
     }
     static void read_words(void* item, void const* shared, std::size_t bytes) noexcept {
-        auto const* const from = static_cast<word<std::uint64_t> const*>(shared);
-        for (std::size_t at = 0; at < bytes; at += 8) {
-            auto const value = from[at / 8].load(std::memory_order_relaxed);
-            std::memcpy(static_cast<char*>(item) + at, &value, bytes - at < 8 ? bytes - at : 8);
-        }
+        zeroipc::atomics::load_words<word<std::uint64_t>>(item, shared, bytes);
     }
     static void prefetch(void const*) noexcept {}
     static void prefetch_to_write(void const*) noexcept {}
