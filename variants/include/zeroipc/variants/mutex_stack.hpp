@@ -3,50 +3,35 @@
 /// The stack's baseline: an array under one robust, process-shared POSIX mutex. Kill-safe (see robust_mutex); blocking,
 /// because a stopped owner stops all.
 
+#include <zeroipc/error.hpp>
 #include <zeroipc/policy.hpp>
-#include <zeroipc/table.hpp>
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
+#include "array_ring.hpp"
 #include "robust_mutex.hpp"
 
 namespace zeroipc::variants {
 
 template <class Policies, std::size_t ItemBytes>
-class mutex_stack {
-    using layout = typename Policies::layout;
-    using observer = typename Policies::observer;
-    using atomics = typename Policies::atomics;
-    using word = typename atomics::template word<std::uint64_t>;
+class mutex_stack : public array_store<Policies, ItemBytes, 1> {
+    using above = array_store<Policies, ItemBytes, 1>;
+    using above::capacity_;
+    using above::items_;
+    using typename above::atomics;
+    using typename above::layout;
+    using typename above::word;
 
 public:
-    static constexpr std::uint64_t item_stride = format::align_up(ItemBytes, 8);
-    static constexpr std::uint64_t cell_stride = 0;
-    static constexpr bool commits_by_rmw = false;
+    using above::item_stride;
 
-    struct shape {
-        std::uint64_t capacity = 0;
-        std::uint64_t items = 0;  ///< offset of the first item
-        std::uint64_t total = 0;
-    };
-
-    static constexpr shape geometry(std::uint64_t capacity, std::uint32_t /*handle_slots*/) noexcept {
-        auto const items = layout::body_offset + robust_mutex::stride(layout::line);
-        return {capacity, items, items + item_stride * capacity};
-    }
-
-    static void initialise(std::byte* base, shape const&) {
-        robust_mutex(base + layout::body_offset).initialise();
-    }
-
-    mutex_stack(std::byte* base, shape const& s, std::uint32_t /*slot*/)
-        : top_(reinterpret_cast<word*>(base + layout::top_offset)),
-          mutex_(base + layout::body_offset),
-          items_(base + s.items),
-          capacity_(s.capacity) {}
+    mutex_stack(std::byte* base, typename above::shape const& s, std::uint32_t /*slot*/)
+        : above(base, s),
+          top_(reinterpret_cast<word*>(base + layout::top_offset)),
+          mutex_(above::mutex(base, 0)) {}
 
     /// Blocking. Commit: the store to top, which counts the items.
     bool try_push(void const* item) {
@@ -82,23 +67,16 @@ public:
         return count < capacity_ ? count : capacity_;
     }
 
-    [[nodiscard]] observer& observed() noexcept { return observer_; }
-
 private:
     bool copy_top(std::uint64_t count, void* item) const {
         if (count == 0) return false;
-        if (count > capacity_)
-            throw error(errc::corrupt,
-                        "stack: it counts more items than its capacity; a peer overwrote it: make it anew");
+        if (count > capacity_) zeroipc::detail::corrupt("stack", "it counts more items than its capacity");
         atomics::read_payload(item, items_ + item_stride * (count - 1), ItemBytes);
         return true;
     }
 
     word* top_;
     robust_mutex mutex_;
-    std::byte* items_;
-    std::uint64_t capacity_;
-    [[no_unique_address]] observer observer_;
 };
 
 namespace algorithm {

@@ -5,41 +5,28 @@
 /// written, nor a producer whether it has been read. Checkers must find that. Never use it.
 
 #include <zeroipc/policy.hpp>
-#include <zeroipc/table.hpp>
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
+#include "array_ring.hpp"
+
 namespace zeroipc::variants {
 
 template <class Policies, std::size_t ItemBytes>
-class seed_literal_ring {
-    using layout = typename Policies::layout;
-    using observer = typename Policies::observer;
-    using atomics = typename Policies::atomics;
-    using word = typename atomics::template word<std::uint64_t>;
+class seed_literal_ring : public array_ring<Policies, ItemBytes> {
+    using above = array_ring<Policies, ItemBytes>;
+    using above::capacity_;
+    using above::head_;
+    using above::item_at;
+    using above::tail_;
+    using typename above::atomics;
 
 public:
-    static constexpr std::uint64_t item_stride = format::align_up(ItemBytes, 8);
-    static constexpr std::uint64_t cell_stride = 0;
-    static constexpr bool commits_by_rmw = false;
-
-    struct shape {
-        std::uint64_t capacity = 0;
-        std::uint64_t total = 0;
-    };
-
-    static constexpr shape geometry(std::uint64_t capacity, std::uint32_t /*handle_slots*/) noexcept {
-        return {capacity, layout::body_offset + item_stride * capacity};
-    }
-
-    seed_literal_ring(std::byte* base, shape const& s, std::uint32_t /*slot*/)
-        : head_(reinterpret_cast<word*>(base + layout::head_offset)),
-          tail_(reinterpret_cast<word*>(base + layout::tail_offset)),
-          items_(base + layout::body_offset),
-          capacity_(s.capacity) {}
+    seed_literal_ring(std::byte* base, typename above::shape const& s, std::uint32_t /*slot*/)
+        : above(base, s) {}
 
     /// Right only if nobody else uses the queue meanwhile.
     bool try_push(void const* item) noexcept {
@@ -66,25 +53,6 @@ public:
         atomics::fence(std::memory_order_seq_cst);
         return true;
     }
-
-    [[nodiscard]] std::uint64_t was_size() const noexcept {
-        auto const head = head_->load(std::memory_order_relaxed);
-        auto const size = tail_->load(std::memory_order_relaxed) - head;
-        return size < capacity_ ? size : capacity_;
-    }
-
-    [[nodiscard]] observer& observed() noexcept { return observer_; }
-
-private:
-    [[nodiscard]] std::byte* item_at(std::uint64_t position) const noexcept {
-        return items_ + item_stride * (position & (capacity_ - 1));
-    }
-
-    word* head_;
-    word* tail_;
-    std::byte* items_;
-    std::uint64_t capacity_;
-    [[no_unique_address]] observer observer_;
 };
 
 namespace algorithm {

@@ -18,13 +18,14 @@
 /// would cost more than the whole operation.
 
 #include <zeroipc/policy.hpp>
-#include <zeroipc/table.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+
+#include "array_ring.hpp"
 
 namespace zeroipc::variants {
 
@@ -35,35 +36,22 @@ enum class spsc_access : int {
 };
 
 template <class Policies, std::size_t ItemBytes>
-class spsc_ring {
-    using layout = typename Policies::layout;
+class spsc_ring : public array_ring<Policies, ItemBytes> {
+    using above = array_ring<Policies, ItemBytes>;
     using ordering = typename Policies::ordering;
-    using observer = typename Policies::observer;
     using access = spsc_access;
 
 protected:
-    using atomics = typename Policies::atomics;
-    using word = typename atomics::template word<std::uint64_t>;
+    using above::capacity_;
+    using above::head_;
+    using above::item_at;
+    using above::tail_;
+    using typename above::atomics;
+    using typename above::word;
 
 public:
-    static constexpr std::uint64_t item_stride = format::align_up(ItemBytes, 8);
-    static constexpr std::uint64_t cell_stride = 0;
-    static constexpr bool commits_by_rmw = false;
-
-    struct shape {
-        std::uint64_t capacity = 0;
-        std::uint64_t total = 0;
-    };
-
-    static constexpr shape geometry(std::uint64_t capacity, std::uint32_t /*handle_slots*/) noexcept {
-        return {capacity, layout::body_offset + item_stride * capacity};
-    }
-
-    spsc_ring(std::byte* base, shape const& s, std::uint32_t /*slot*/)
-        : head_(reinterpret_cast<word*>(base + layout::head_offset)),
-          tail_(reinterpret_cast<word*>(base + layout::tail_offset)),
-          items_(base + layout::body_offset),
-          capacity_(s.capacity),
+    spsc_ring(std::byte* base, typename above::shape const& s, std::uint32_t /*slot*/)
+        : above(base, s),
           known_head_(tail_->load(std::memory_order_relaxed) - capacity_),  // it knows of no space
           known_tail_(head_->load(std::memory_order_relaxed)) {}            // and of no item
 
@@ -85,14 +73,6 @@ public:
         return true;
     }
 
-    [[nodiscard]] std::uint64_t was_size() const noexcept {
-        auto const head = head_->load(std::memory_order_acquire);
-        auto const size = tail_->load(std::memory_order_acquire) - head;
-        return size < capacity_ ? size : capacity_;
-    }
-
-    [[nodiscard]] observer& observed() noexcept { return observer_; }
-
 protected:
     /// Free slots that the producer knows of behind `tail`; it looks again if they are fewer than wanted.
     std::uint64_t space(std::uint64_t tail, std::uint64_t wanted) noexcept {
@@ -112,13 +92,6 @@ protected:
         ordering::template store<atomics, access::publishes_own_index>(index, position);  // (P2)
     }
 
-    [[nodiscard]] std::byte* item_at(std::uint64_t position) const noexcept {
-        return items_ + item_stride * (position & (capacity_ - 1));
-    }
-
-    word* head_;
-    word* tail_;
-
 private:
     [[nodiscard]] std::uint64_t free_behind(std::uint64_t tail) const noexcept {
         auto const used = tail - known_head_;
@@ -130,11 +103,8 @@ private:
         return ahead <= capacity_ ? ahead : 0;
     }
 
-    std::byte* items_;
-    std::uint64_t capacity_;
     std::uint64_t known_head_;  ///< the producer's copy
     std::uint64_t known_tail_;  ///< the consumer's copy
-    [[no_unique_address]] observer observer_;
 };
 
 /// The same bytes, with batches: n items, one store. A kill within a batch leaves it as if not begun.

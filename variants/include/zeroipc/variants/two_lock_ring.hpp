@@ -11,52 +11,29 @@
 /// that found another one empty, each behind the other's commit, one at least sees that commit.
 
 #include <zeroipc/policy.hpp>
-#include <zeroipc/table.hpp>
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
+#include "array_ring.hpp"
 #include "robust_mutex.hpp"
 
 namespace zeroipc::variants {
 
 template <class Policies, std::size_t ItemBytes>
-class two_lock_ring {
-    using layout = typename Policies::layout;
-    using observer = typename Policies::observer;
-    using atomics = typename Policies::atomics;
-    using word = typename atomics::template word<std::uint64_t>;
+class two_lock_ring : public array_ring<Policies, ItemBytes, 2> {
+    using above = array_ring<Policies, ItemBytes, 2>;
+    using above::capacity_;
+    using above::head_;
+    using above::item_at;
+    using above::tail_;
+    using typename above::atomics;
 
 public:
-    static constexpr std::uint64_t item_stride = format::align_up(ItemBytes, 8);
-    static constexpr std::uint64_t cell_stride = 0;
-    static constexpr bool commits_by_rmw = false;
-
-    struct shape {
-        std::uint64_t capacity = 0;
-        std::uint64_t items = 0;  ///< offset of the first item
-        std::uint64_t total = 0;
-    };
-
-    static constexpr shape geometry(std::uint64_t capacity, std::uint32_t /*handle_slots*/) noexcept {
-        auto const items = layout::body_offset + 2 * robust_mutex::stride(layout::line);
-        return {capacity, items, items + item_stride * capacity};
-    }
-
-    static void initialise(std::byte* base, shape const&) {
-        head_mutex(base).initialise();
-        tail_mutex(base).initialise();
-    }
-
-    two_lock_ring(std::byte* base, shape const& s, std::uint32_t /*slot*/)
-        : head_(reinterpret_cast<word*>(base + layout::head_offset)),
-          tail_(reinterpret_cast<word*>(base + layout::tail_offset)),
-          head_mutex_(head_mutex(base)),
-          tail_mutex_(tail_mutex(base)),
-          items_(base + s.items),
-          capacity_(s.capacity) {}
+    two_lock_ring(std::byte* base, typename above::shape const& s, std::uint32_t /*slot*/)
+        : above(base, s), head_mutex_(above::mutex(base, 0)), tail_mutex_(above::mutex(base, 1)) {}
 
     /// Blocking. Commit: the store to tail.
     bool try_push(void const* item) {
@@ -86,37 +63,12 @@ public:
         return true;
     }
 
-    /// Exact if nothing is popped meanwhile, else an estimate from above.
-    [[nodiscard]] std::uint64_t was_size() const noexcept {
-        auto const head = head_->load(std::memory_order_acquire);
-        auto const size = tail_->load(std::memory_order_acquire) - head;
-        return size < capacity_ ? size : capacity_;
-    }
-
-    [[nodiscard]] observer& observed() noexcept { return observer_; }
-
 private:
-    static robust_mutex head_mutex(std::byte* base) noexcept {
-        return robust_mutex(base + layout::body_offset);
-    }
-    static robust_mutex tail_mutex(std::byte* base) noexcept {
-        return robust_mutex(base + layout::body_offset + robust_mutex::stride(layout::line));
-    }
-
     [[nodiscard]] bool is_full(std::uint64_t tail, std::uint64_t head) const noexcept {
         return tail - head >= capacity_;
     }
-    [[nodiscard]] std::byte* item_at(std::uint64_t position) const noexcept {
-        return items_ + item_stride * (position & (capacity_ - 1));
-    }
-
-    word* head_;
-    word* tail_;
     robust_mutex head_mutex_;
     robust_mutex tail_mutex_;
-    std::byte* items_;
-    std::uint64_t capacity_;
-    [[no_unique_address]] observer observer_;
 };
 
 namespace algorithm {
