@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "atomics.hpp"
+#include "handle_scene.hpp"
 #include "history.hpp"
 
 namespace zeroipc::model {
@@ -85,11 +86,21 @@ struct container_state {
     bool operator<(container_state const& other) const noexcept { return items < other.items; }
 };
 
+template <class Policies>
+using ring_on_model = typename Policies::algorithm::template ring<on_model<Policies>, 8>;
+template <class Policies>
+using ring_scene =
+    handle_scene<ring_on_model<Policies>, decltype(ring_on_model<Policies>::geometry(1, 1)), part>;
+
 /// \tparam Policies of a queue or stack.
 template <class Policies>
-class container_scene : public scenario {
-    using Ring = typename Policies::algorithm::template ring<on_model<Policies>, 8>;
+class container_scene : public ring_scene<Policies> {
+    using above = ring_scene<Policies>;
+    using Ring = ring_on_model<Policies>;
     using layout = typename Policies::layout;
+    using above::geometry_;
+    using above::history_;
+    using above::spare;
 
 public:
     struct shape {
@@ -102,72 +113,51 @@ public:
     };
 
     container_scene(shape const& s, std::vector<part> parts)
-        : shape_(s),
-          parts_(std::move(parts)),
-          slots_(static_cast<std::uint32_t>(parts_.size()) + 1),
-          geometry_(Ring::geometry(s.capacity, slots_)),
-          memory_(new block[geometry_.total / 64 + 1]) {}
+        : above(std::move(parts), [&](std::uint32_t slots) { return Ring::geometry(s.capacity, slots); }),
+          shape_(s) {}
 
-    [[nodiscard]] unsigned threads() const override { return static_cast<unsigned>(parts_.size()); }
-    [[nodiscard]] std::byte* base() override { return memory_[0].bytes; }
-    [[nodiscard]] std::size_t bytes() const override { return (geometry_.total + 63) / 64 * 64; }
+    using above::base;
 
     void prepare() override {
-        std::memset(base(), 0, bytes());
-        if constexpr (requires { Ring::initialise(base(), geometry_); }) Ring::initialise(base(), geometry_);
-        for (auto& one : handles_) one.reset();
-        handles_.resize(slots_);
-        history_.clear();
+        auto& filler = this->begin_anew();
         initial_.items.clear();
         initial_.fifo = shape_.fifo;
         initial_.negatives = shape_.linearizable;
         initial_.capacity = shape_.capacity;
-        auto& spare = handles_.back().emplace(base(), geometry_, slots_ - 1);
         std::uint64_t item = 0;
         for (unsigned lap = 0; lap < shape_.laps * shape_.capacity; ++lap) {
-            spare.try_push(&item);
-            spare.try_pop(&item);
+            filler.try_push(&item);
+            filler.try_pop(&item);
         }
         for (unsigned i = 0; i < shape_.filled; ++i) {
             item = 0xf00 + i;
-            if (!spare.try_push(&item)) throw std::logic_error("the scene is fuller than its capacity");
+            if (!filler.try_push(&item)) throw std::logic_error("the scene is fuller than its capacity");
             initial_.items.push_back(item);
         }
-        for (unsigned t = 0; t < threads(); ++t)
-            if (parts_[t].buries.empty()) handles_[t].emplace(base(), geometry_, t);
-        recovered_.assign(slots_, false);
+        this->open_handles();
     }
 
     void run(unsigned t) override {
         auto& machine = *explorer::active();
-        if (!parts_[t].buries.empty() && !bury(machine, t)) return;
-        auto& mine = *handles_[t];
+        if (!this->gets_handle(machine, t, [&](unsigned slot) { return recover(slot); })) return;
+        auto& mine = *this->handles_[t];
         std::uint64_t n = 0;
-        for (auto const what : parts_[t].program) perform(machine, mine, what, (t + 1) * 0x100U + ++n);
+        for (auto const what : this->parts_[t].program) perform(machine, mine, what, (t + 1) * 0x100U + ++n);
     }
 
     std::string check() override {
         auto& machine = *explorer::active();
-        bool const strong = machine.was_strong();
         if (shape_.kill_safe) {
-            // Whoever is left over is dead, and all is quiet: what one slot leaves undecided, another one's tells.
-            std::vector<unsigned> left;
-            for (unsigned t = 0; t < threads(); ++t)
-                if (machine.has_died(t))
-                    for (auto const slot : slots_of(t)) left.push_back(slot);
-            for (auto passes = left.size(); passes > 0 && !left.empty(); --passes)
-                std::erase_if(left, [&](unsigned slot) { return recover(slot); });
-            if (!left.empty())
-                return "slot " + std::to_string(left.front()) + " can't be recovered, though all is quiet";
-            auto wrong = census();
+            auto wrong = this->bury_all(machine, [&](unsigned slot) { return recover(slot); });
+            if (wrong.empty()) wrong = census();
             if (!wrong.empty()) return wrong;
         }
         auto wrong = drain();
         if (!wrong.empty()) return wrong;
-        if (!history_.is_linearizable(initial_, strong)) return "not linearizable:" + told();
-        bool somebody_died = false;
-        for (unsigned t = 0; t < threads(); ++t) somebody_died = somebody_died || machine.has_died(t);
-        return full_capacity(somebody_died && !shape_.kill_safe);
+        if (!history_.is_linearizable(initial_, machine.was_strong())) return "not linearizable:" + told();
+        // Who is not kill-safe may have lost something by a death.
+        if (this->somebody_died(machine) && !shape_.kill_safe) return {};
+        return full_capacity();
     }
 
     [[nodiscard]] std::string name_of(std::size_t offset) const override {
@@ -202,41 +192,11 @@ public:
     }
 
 private:
-    struct alignas(64) block {
-        std::byte bytes[64];
-    };
     using waiters = zeroipc::detail::waiters<model::atomics>;
-
-    /// Slots that a dead thread may have left: its own, and those that it was just recovering.
-    [[nodiscard]] std::vector<unsigned> slots_of(unsigned t) const {
-        auto slots = parts_[t].buries;
-        if (slots.empty()) slots.push_back(t);
-        return slots;
-    }
 
     bool recover(unsigned slot) {
         if constexpr (requires { Ring::recover(base(), geometry_, slot); })
             return Ring::recover(base(), geometry_, slot);
-        return true;
-    }
-
-    /// \return whether it has a handle now.
-    bool bury(explorer& machine, unsigned t) {
-        for (auto const dead : parts_[t].buries)
-            if (!machine.await_death(dead)) return false;
-        for (auto const dead : parts_[t].buries) recovered_[slots_of(dead).back()] = false;
-        // A slot that can't be decided yet may be later: when the other dead one's slot is.
-        for (int pass = 0; pass < 2; ++pass)
-            for (auto const dead : parts_[t].buries) {
-                auto const slot = slots_of(dead).back();
-                if (recovered_[slot]) continue;
-                machine.begin_operation("recover slot " + std::to_string(slot));
-                recovered_[slot] = recover(slot);
-                machine.end_operation(recovered_[slot] ? "recovered" : "parked");
-            }
-        auto const slot = slots_of(parts_[t].buries.back()).back();
-        if (!recovered_[slot]) return false;
-        handles_[t].emplace(base(), geometry_, slot);
         return true;
     }
 
@@ -325,11 +285,10 @@ private:
     }
 
     std::string drain() {
-        auto& spare = *handles_.back();
         for (std::uint64_t i = 0; i <= shape_.capacity; ++i) {
             std::uint64_t value = 0;
             auto const number = history_.begin(static_cast<unsigned>(act::pop), 0, 0);
-            bool const done = spare.try_pop(&value);
+            bool const done = spare().try_pop(&value);
             history_.end(number, done, value);
             if (!done) return {};
         }
@@ -337,15 +296,13 @@ private:
     }
 
     /// All of its capacity is there, in order.
-    std::string full_capacity(bool somebody_died) {
-        if (somebody_died) return {};
-        auto& spare = *handles_.back();
+    std::string full_capacity() {
         for (std::uint64_t i = 0; i < shape_.capacity; ++i)
-            if (!spare.try_push(&i)) return "afterwards it takes only " + std::to_string(i) + " items";
+            if (!spare().try_push(&i)) return "afterwards it takes only " + std::to_string(i) + " items";
         std::uint64_t item = 0;
-        if (spare.try_push(&item)) return "afterwards it takes more items than its capacity";
+        if (spare().try_push(&item)) return "afterwards it takes more items than its capacity";
         for (std::uint64_t i = 0; i < shape_.capacity; ++i)
-            if (!spare.try_pop(&item) || item != (shape_.fifo ? i : shape_.capacity - 1 - i))
+            if (!spare().try_pop(&item) || item != (shape_.fifo ? i : shape_.capacity - 1 - i))
                 return "afterwards its order is wrong";
         return {};
     }
@@ -371,13 +328,6 @@ private:
     }
 
     shape shape_;
-    std::vector<part> parts_;
-    std::uint32_t slots_;
-    decltype(Ring::geometry(1, 1)) geometry_;
-    std::unique_ptr<block[]> memory_;
-    std::vector<std::optional<Ring>> handles_;
-    std::vector<bool> recovered_;
-    history history_;
     container_state initial_;
 };
 

@@ -191,14 +191,7 @@ public:
         memory_.learn_all(running_, other);
         return true;
     }
-    /// Asks the kernel. \return whether it is dead; if so, all that it did is known here.
-    bool is_dead(unsigned other) {
-        step(nullptr, true);
-        if (state_[other] != state::dead) return false;
-        memory_.learn_all(running_, other);
-        return true;
-    }
-    /// The same for a thread that ended and closed its handle, or died.
+    /// Asks the kernel. \return whether it died, or ended and closed its handle; if so, all that it did is known here.
     bool is_gone(unsigned other) {
         step(nullptr, true);
         if (state_[other] != state::dead && state_[other] != state::over) return false;

@@ -79,11 +79,21 @@ struct map_state {
     bool operator<(map_state const& other) const { return items < other.items; }
 };
 
+template <class Policies>
+using table_on_model = typename Policies::algorithm::template table<on_model<Policies>, 8, 8>;
+template <class Policies>
+using table_scene =
+    handle_scene<table_on_model<Policies>, decltype(table_on_model<Policies>::geometry(1, 1, 0)), map_part>;
+
 /// \tparam Policies of a map.
 template <class Policies>
-class map_scene : public scenario {
-    using Table = typename Policies::algorithm::template table<on_model<Policies>, 8, 8>;
+class map_scene : public table_scene<Policies> {
+    using above = table_scene<Policies>;
+    using Table = table_on_model<Policies>;
     using layout = typename Policies::layout;
+    using above::geometry_;
+    using above::history_;
+    using above::spare;
 
 public:
     struct shape {
@@ -94,72 +104,57 @@ public:
         std::vector<std::uint64_t> brief{};  ///< keys that were in before, and are not any more
     };
 
-    map_scene(shape s, std::vector<map_part> parts)
-        : shape_(std::move(s)),
-          parts_(std::move(parts)),
-          slots_(static_cast<std::uint32_t>(parts_.size()) + 1),
-          geometry_(Table::geometry(shape_.capacity, slots_, 0)),
-          memory_(new block[geometry_.total / 64 + 1]) {}
+    map_scene(shape const& s, std::vector<map_part> parts)
+        : above(std::move(parts), [&](std::uint32_t slots) { return Table::geometry(s.capacity, slots, 0); }),
+          shape_(s) {}
 
-    [[nodiscard]] unsigned threads() const override { return static_cast<unsigned>(parts_.size()); }
-    [[nodiscard]] std::byte* base() override { return memory_[0].bytes; }
-    [[nodiscard]] std::size_t bytes() const override { return (geometry_.total + 63) / 64 * 64; }
+    using above::base;
+    using above::threads;
 
     void prepare() override {
-        std::memset(base(), 0, bytes());
-        if constexpr (requires { Table::initialise(base(), geometry_); })
-            Table::initialise(base(), geometry_);
-        for (auto& one : handles_) one.reset();
-        handles_.resize(slots_);
-        history_.clear();
+        auto& filler = this->begin_anew();
         initial_.items.clear();
-        auto& spare = handles_.back().emplace(base(), geometry_, slots_ - 1);
-        for (auto const key : shape_.brief) put(spare, key, 1, false);
+        for (auto const key : shape_.brief) put(filler, key, 1, false);
         for (auto const key : shape_.keys) {
-            if (put(spare, key, first_value + key, false) != outcome::inserted)
+            if (put(filler, key, first_value + key, false) != outcome::inserted)
                 throw std::logic_error("the scene does not fit");
             initial_.items[key] = first_value + key;
         }
-        for (auto const key : shape_.brief) spare.erase({key});
-        for (unsigned t = 0; t < threads(); ++t)
-            if (parts_[t].buries.empty()) handles_[t].emplace(base(), geometry_, t);
-        recovered_.assign(slots_, false);
+        for (auto const key : shape_.brief) filler.erase({key});
+        this->open_handles();
     }
 
     void run(unsigned t) override {
         auto& machine = *explorer::active();
-        if (!parts_[t].buries.empty() && !bury(machine, t)) return;
+        // The kernel says which slots have no living owner.
+        auto const is_dead = [&](std::uint32_t slot) {
+            if (slot >= threads()) return true;
+            for (unsigned u = 0; u < threads(); ++u)
+                if (this->slots_of(u).back() == slot && !machine.is_gone(u)) return false;
+            return true;
+        };
+        if (!this->gets_handle(machine, t, [&](unsigned slot) { return recover(slot, is_dead); })) return;
         std::uint64_t n = 0;
-        for (auto const& one : parts_[t].program) perform(machine, *handles_[t], one, (t + 1) * 0x100U + ++n);
+        for (auto const& one : this->parts_[t].program)
+            perform(machine, *this->handles_[t], one, (t + 1) * 0x100U + ++n);
     }
 
     std::string check() override {
         auto& machine = *explorer::active();
-        bool const strong = machine.was_strong();
         if (shape_.kill_safe) {
-            std::vector<unsigned> left;
-            for (unsigned t = 0; t < threads(); ++t)
-                if (machine.has_died(t))
-                    for (auto const slot : slots_of(t)) left.push_back(slot);
             // Who has ended closed its handle; only a dead one's slot may still name what it had begun.
-            for (auto passes = left.size(); passes > 0 && !left.empty(); --passes)
-                std::erase_if(
-                    left, [&](unsigned slot) { return recover(slot, [](std::uint32_t) { return true; }); });
-            if (!left.empty())
-                return "slot " + std::to_string(left.front()) + " can't be recovered, though all is quiet";
-            bool anybody_died = false;
-            for (unsigned t = 0; t < threads(); ++t) anybody_died = anybody_died || machine.has_died(t);
-            auto wrong = census(!anybody_died);
+            auto wrong = this->bury_all(
+                machine, [&](unsigned slot) { return recover(slot, [](std::uint32_t) { return true; }); });
+            if (wrong.empty()) wrong = census(!this->somebody_died(machine));
             if (!wrong.empty()) return wrong;
         }
-        auto& spare = *handles_.back();
         for (std::uint64_t key = 0; key < most_keys; ++key) {
             std::uint64_t value = 0;
             auto const number = history_.begin(static_cast<unsigned>(verb::find), key, 0);
-            bool const there = spare.find({key}, &value);
+            bool const there = spare().find({key}, &value);
             history_.end(number, there, value);
         }
-        if (!history_.is_linearizable(initial_, strong)) return "not linearizable:" + told();
+        if (!history_.is_linearizable(initial_, machine.was_strong())) return "not linearizable:" + told();
         return takes_as_many();
     }
 
@@ -190,47 +185,15 @@ public:
     }
 
 private:
-    struct alignas(64) block {
-        std::byte bytes[64];
-    };
     static constexpr std::uint64_t first_value = 0xf00;
     static constexpr std::uint64_t most_keys = 24;
-
-    [[nodiscard]] std::vector<unsigned> slots_of(unsigned t) const {
-        auto slots = parts_[t].buries;
-        if (slots.empty()) slots.push_back(t);
-        return slots;
-    }
+    static constexpr char const* names[] = {"insert ", "assign ", "exchange ", "erase ",
+                                            "find ",   "size ",   "walk "};
 
     template <class IsDead>
     bool recover(unsigned slot, IsDead const& is_dead) {
         if constexpr (requires { Table::recover(base(), geometry_, slot, is_dead); })
             return Table::recover(base(), geometry_, slot, is_dead);
-        return true;
-    }
-
-    bool bury(explorer& machine, unsigned t) {
-        for (auto const dead : parts_[t].buries)
-            if (!machine.await_death(dead)) return false;
-        // The kernel says which slots have no living owner.
-        auto const is_dead = [&](std::uint32_t slot) {
-            if (slot >= threads()) return true;
-            for (unsigned u = 0; u < threads(); ++u)
-                if (slots_of(u).back() == slot && !machine.is_gone(u)) return false;
-            return true;
-        };
-        for (auto const dead : parts_[t].buries) recovered_[slots_of(dead).back()] = false;
-        for (int pass = 0; pass < 2; ++pass)
-            for (auto const dead : parts_[t].buries) {
-                auto const slot = slots_of(dead).back();
-                if (recovered_[slot]) continue;
-                machine.begin_operation("recover slot " + std::to_string(slot));
-                recovered_[slot] = recover(slot, is_dead);
-                machine.end_operation(recovered_[slot] ? "recovered" : "parked");
-            }
-        auto const slot = slots_of(parts_[t].buries.back()).back();
-        if (!recovered_[slot]) return false;
-        handles_[t].emplace(base(), geometry_, slot);
         return true;
     }
 
@@ -251,8 +214,6 @@ private:
     }
 
     void perform(explorer& machine, Table& mine, deed const& one, std::uint64_t value) {
-        static char const* const names[] = {"insert ", "assign ", "exchange ", "erase ",
-                                            "find ",   "size ",   "walk "};
         auto const writes =
             one.what == verb::insert || one.what == verb::assign || one.what == verb::exchange;
         auto const expected = one.what == verb::exchange ? first_value + one.key : 0;
@@ -341,19 +302,16 @@ private:
     /// As many keys as its capacity, in whichever bucket.
     std::string takes_as_many() {
         if (!shape_.kill_safe) return {};
-        auto& spare = *handles_.back();
-        for (std::uint64_t key = 0; key < most_keys; ++key) spare.erase({key});
-        if (spare.was_size() != 0) return "keys stay that can't be found";
+        for (std::uint64_t key = 0; key < most_keys; ++key) spare().erase({key});
+        if (spare().was_size() != 0) return "keys stay that can't be found";
         for (std::uint64_t key = 100; key < 100 + shape_.capacity; ++key)
-            if (put(spare, key, key, false) != outcome::inserted) return "afterwards it is full too early";
+            if (put(spare(), key, key, false) != outcome::inserted) return "afterwards it is full too early";
         for (std::uint64_t key = 100; key < 100 + shape_.capacity; ++key)
-            if (!spare.erase({key})) return "afterwards a key is lost";
+            if (!spare().erase({key})) return "afterwards a key is lost";
         return {};
     }
 
     [[nodiscard]] std::string told() const {
-        static char const* const names[] = {"insert ", "assign ", "exchange ", "erase ",
-                                            "find ",   "size ",   "walk "};
         std::string text;
         for (auto const& one : history_.all())
             text += "\n  " +
@@ -366,13 +324,6 @@ private:
     }
 
     shape shape_;
-    std::vector<map_part> parts_;
-    std::uint32_t slots_;
-    decltype(Table::geometry(1, 1, 0)) geometry_;
-    std::unique_ptr<block[]> memory_;
-    std::vector<std::optional<Table>> handles_;
-    std::vector<bool> recovered_;
-    history history_;
     map_state initial_;
 };
 

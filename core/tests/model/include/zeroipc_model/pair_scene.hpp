@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,21 +16,21 @@ namespace zeroipc::model {
 /// \tparam Policies of a queue or stack.
 template <class Policies>
 class pair_scene final : public scenario {
-    using ring = typename Policies::algorithm::template ring<on_model<Policies>, 8>;
+    using ring = ring_on_model<Policies>;
     static constexpr std::uint32_t slots = 2;
 
 public:
     pair_scene()
         : geometry_(ring::geometry(capacity, slots)),
           each_((geometry_.total + 63) / 64 * 64),
-          memory_(new block[2 * each_ / 64]) {}
+          shared_(2 * each_) {}
 
     [[nodiscard]] unsigned threads() const override { return 2; }
-    [[nodiscard]] std::byte* base() override { return memory_[0].bytes; }
-    [[nodiscard]] std::size_t bytes() const override { return 2 * each_; }
+    [[nodiscard]] std::byte* base() override { return shared_.base(); }
+    [[nodiscard]] std::size_t bytes() const override { return shared_.bytes(); }
 
     void prepare() override {
-        std::memset(base(), 0, bytes());
+        shared_.clear();
         handles_.clear();
         for (unsigned which = 0; which < 2; ++which) {
             auto* const at = base() + which * each_;
@@ -61,14 +60,11 @@ public:
     }
 
 private:
-    struct alignas(64) block {
-        std::byte bytes[64];
-    };
     static constexpr std::uint64_t capacity = Policies::algorithm::min_capacity;
 
     decltype(ring::geometry(1, 1)) geometry_;
     std::size_t each_;
-    std::unique_ptr<block[]> memory_;
+    structure_bytes shared_;
     std::vector<std::unique_ptr<ring>> handles_;
     bool found_[2] = {};
 };

@@ -14,6 +14,8 @@
 #include <string_view>
 #include <vector>
 
+#include "memory.hpp"
+
 namespace zeroipc {
 enum class exchange_access : int;
 enum class treiber_access : int;
@@ -176,21 +178,13 @@ struct sites {
         return without(order, active->what);
     }
     static std::memory_order weakened_failure(site const& here, std::memory_order order) {
-        if (met != nullptr && acquires_(order)) add({here, loss::failing_acquire});
+        if (met != nullptr && acquires(order)) add({here, loss::failing_acquire});
         if (active == nullptr || !(active->where == here) || active->what != loss::failing_acquire)
             return order;
         return std::memory_order_relaxed;
     }
 
 private:
-    static bool acquires_(std::memory_order order) noexcept {
-        return order == std::memory_order_acquire || order == std::memory_order_acq_rel ||
-               order == std::memory_order_seq_cst;
-    }
-    static bool releases_(std::memory_order order) noexcept {
-        return order == std::memory_order_release || order == std::memory_order_acq_rel ||
-               order == std::memory_order_seq_cst;
-    }
     static void add(mutation const& one) {
         for (auto const& known : *met)
             if (known.where == one.where && known.what == one.what) return;
@@ -200,8 +194,8 @@ private:
         if (here.what == kind::fence) add({here, loss::all});
         if (order == std::memory_order_seq_cst) add({here, loss::total_order});
         if (here.what == kind::fence) return;
-        if (here.what != kind::store && acquires_(order)) add({here, loss::acquire});
-        if (here.what != kind::load && releases_(order)) add({here, loss::release});
+        if (here.what != kind::store && acquires(order)) add({here, loss::acquire});
+        if (here.what != kind::load && releases(order)) add({here, loss::release});
     }
     static std::memory_order without(std::memory_order order, loss what) noexcept {
         switch (what) {
@@ -210,9 +204,9 @@ private:
             case loss::total_order:
                 return order == std::memory_order_seq_cst ? std::memory_order_acq_rel : order;
             case loss::acquire:
-                return releases_(order) ? std::memory_order_release : std::memory_order_relaxed;
+                return releases(order) ? std::memory_order_release : std::memory_order_relaxed;
             case loss::release:
-                return acquires_(order) ? std::memory_order_acquire : std::memory_order_relaxed;
+                return acquires(order) ? std::memory_order_acquire : std::memory_order_relaxed;
             case loss::failing_acquire:
                 return order;
         }
