@@ -1,42 +1,15 @@
 #include "subjects.hpp"
 
-#include <zeroipc/map.hpp>
-#include <zeroipc/stack.hpp>
 #include <zeroipc/variants/catalogue.hpp>
 
 #include <array>
 #include <cstddef>
-#include <tuple>
-#include <utility>
 
 namespace zeroipc::bench::recording {
 
 namespace {
 
 constexpr char const* place = "recorded";
-
-/// The default of a structure that the catalogue does not list.
-template <class S>
-struct DefaultVariant {
-    using algorithm = typename S::algorithm;
-    static constexpr bool kill_safe = algorithm::kill_safe;
-    static constexpr bool linearizable_negatives = algorithm::linearizable_negatives;
-    static std::string name() {
-        return std::string(algorithm::structure) + "/" + std::string(algorithm::name) + "/" +
-               std::string(S::policies::ordering::name) + "/" + std::string(S::policies::backoff::name) +
-               "/" + std::string(S::policies::layout::name);
-    }
-};
-struct DefaultStack : DefaultVariant<Stack<std::uint64_t>> {
-    template <class T>
-    using type = Stack<T>;
-};
-struct DefaultMap : DefaultVariant<Map<std::uint32_t, std::uint64_t>> {
-    template <class K, class V>
-    using type = Map<K, V>;
-};
-using stacks = std::tuple<DefaultStack>;
-using maps = std::tuple<DefaultMap>;
 
 template <class Options>
 Options with_handles(std::uint32_t handles) {
@@ -182,38 +155,20 @@ struct MapWork {
 
 /// Recorded workers push and pop, all of them; a variant may have a limit to either.
 template <class Variant>
-constexpr bool for_everybody() {
-    if constexpr (requires {
-                      Variant::max_producers;
-                      Variant::max_consumers;
-                  })
-        return Variant::max_producers > most_workers && Variant::max_consumers > most_workers;
-    else
-        return true;
-}
-
-/// Whether it is right by its own account; some variants are wrong on purpose.
-template <class Variant>
-constexpr bool claims_linearizable() {
-    if constexpr (requires { Variant::unsafe; })
-        return Variant::linearizable_negatives && !Variant::unsafe;
-    else
-        return Variant::linearizable_negatives;
-}
+constexpr bool for_everybody = Variant::max_producers > most_workers&& Variant::max_consumers > most_workers;
 
 template <class Work, class Variant>
 Subject subject_of(Structure structure, bool first) {
-    return {Variant::name(), structure,     first,       Variant::kill_safe, claims_linearizable<Variant>(),
-            &Work::bytes,    &Work::create, &Work::work, &Work::drain};
-}
-
-/// Calls visit.template operator()<Variant>(first) for each variant of a list.
-template <class List, class Visit>
-void for_each(Visit&& visit) {
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-        (visit.template operator()<std::tuple_element_t<I, List>>(I == 0), ...);
-    }
-    (std::make_index_sequence<std::tuple_size_v<List>>());
+    // Some variants are wrong on purpose, whatever their answers are.
+    return {Variant::name(),
+            structure,
+            first,
+            Variant::kill_safe,
+            Variant::linearizable_negatives && !Variant::unsafe,
+            &Work::bytes,
+            &Work::create,
+            &Work::work,
+            &Work::drain};
 }
 
 }  // namespace
@@ -221,19 +176,21 @@ void for_each(Visit&& visit) {
 std::vector<Subject> const& subjects() {
     static std::vector<Subject> const all = [] {
         std::vector<Subject> list;
-        for_each<variants::queue_catalogue>([&]<class Variant>(bool first) {
-            if constexpr (for_everybody<Variant>()) {
-                using work = ContainerWork<typename Variant::template type<std::uint64_t>, queue_options>;
-                list.push_back(subject_of<work, Variant>(Structure::queue, first));
-            }
+        auto const add = [&]<class Work, class Variant>(Structure structure) {
+            bool const first = list.empty() || list.back().structure != structure;  // the default comes first
+            list.push_back(subject_of<Work, Variant>(structure, first));
+        };
+        variants::for_each_variant<variants::queue_catalogue>([&]<class Variant>() {
+            using work = ContainerWork<typename Variant::template type<std::uint64_t>, queue_options>;
+            if constexpr (for_everybody<Variant>) add.template operator()<work, Variant>(Structure::queue);
         });
-        for_each<stacks>([&]<class Variant>(bool first) {
+        variants::for_each_variant<variants::stack_catalogue>([&]<class Variant>() {
             using work = ContainerWork<typename Variant::template type<std::uint64_t>, stack_options>;
-            list.push_back(subject_of<work, Variant>(Structure::stack, first));
+            add.template operator()<work, Variant>(Structure::stack);
         });
-        for_each<maps>([&]<class Variant>(bool first) {
+        variants::for_each_variant<variants::map_catalogue>([&]<class Variant>() {
             using work = MapWork<typename Variant::template type<std::uint32_t, std::uint64_t>>;
-            list.push_back(subject_of<work, Variant>(Structure::map, first));
+            add.template operator()<work, Variant>(Structure::map);
         });
         return list;
     }();
