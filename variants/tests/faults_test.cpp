@@ -31,6 +31,38 @@ using queue_of = typename Variant::template type<std::uint64_t>;
 template <class Variant>
 using mortal_of = queue_of<typename Variant::template on<mortal>>;
 
+/// What a process does with a structure of the segment, killed before its shared step k. \return how it ended.
+template <class Structure, class Act>
+int killed_before(segment_name const& segment, char const* entry, std::uint64_t k, Act&& act) {
+    child doomed([&] {
+        auto mine = Memory::open(segment.str());
+        Structure handle(mine, entry);
+        fate::now() = {};
+        fate::now().last = k;
+        act(handle);
+    });
+    int const end = doomed.wait();
+    REQUIRE((end == 0 || end == -SIGKILL));
+    return end;
+}
+
+/// The same in this process, which gives the operation up there. \return whether it had such a step.
+template <class Act>
+bool given_up_before(std::uint64_t k, Act&& act) {
+    fate planned;
+    planned.last = k;
+    return !survives(planned, act);
+}
+
+/// An operation on a queue or stack.
+template <class Container>
+void push_or_pop(Container& c, bool push, std::uint64_t item) {
+    if (push)
+        c.try_push(item);
+    else
+        c.try_pop(item);
+}
+
 TEMPLATE_TEST_CASE("arrays with locks, and for one producer: a process dies at each step", "[fast]",
                    (queue_variant<algorithm::mutex>), (queue_variant<algorithm::mutex, layout::padded>),
                    (queue_variant<algorithm::two_lock>), (queue_variant<algorithm::two_lock, layout::padded>),
@@ -48,30 +80,12 @@ TEMPLATE_TEST_CASE("arrays with locks, and for one producer: a process dies at e
             native survivor(memory, "q", 4);
             survivor.push(1);
             survivor.push(2);
-            child doomed([&] {
-                auto mine = Memory::open(name.str());
-                mortal_of<TestType> q(mine, "q");
-                std::uint64_t item = 0;
-                fate::now() = {};
-                fate::now().last = k;
-                if (push)
-                    q.try_push(3);
-                else
-                    q.try_pop(item);
-            });
-            int const end = doomed.wait();
-            REQUIRE((end == 0 || end == -SIGKILL));
+            int const end =
+                killed_before<mortal_of<TestType>>(name, "q", k, [&](auto& q) { push_or_pop(q, push, 3); });
             deaths += end == -SIGKILL;
             // The operation took effect or not; a second death on top does not matter.
-            child second([&] {
-                auto mine = Memory::open(name.str());
-                mortal_of<TestType> q(mine, "q");
-                fate::now() = {};
-                fate::now().last = 1;
-                std::uint64_t item = 0;
-                q.try_pop(item);
-            });
-            CHECK(second.wait() == -SIGKILL);
+            CHECK(killed_before<mortal_of<TestType>>(name, "q", 1,
+                                                     [](auto& q) { push_or_pop(q, false, 0); }) == -SIGKILL);
             std::vector<std::uint64_t> left;
             std::uint64_t item = 0;
             while (survivor.try_pop(item)) left.push_back(item);
@@ -106,28 +120,16 @@ TEST_CASE("the map with striped locks: a process dies at each step", "[fast]") {
             native survivor(memory, "m", 4, {1, 1});
             survivor.insert(1, 10);
             survivor.insert(2, 20);
-            child doomed([&] {
-                auto mine = Memory::open(name.str());
-                mortal_map m(mine, "m");
-                fate::now() = {};
-                fate::now().last = k;
+            int const end = killed_before<mortal_map>(name, "m", k, [&](auto& m) {
                 if (what == operation::insert) m.insert(3, 30);
                 if (what == operation::assign) m.insert_or_assign(1, 11);
                 if (what == operation::erase) m.erase(1);
             });
-            int const end = doomed.wait();
-            REQUIRE((end == 0 || end == -SIGKILL));
             deaths += end == -SIGKILL;
             // Another one fills the map, so that it looks for the dead one's node, and dies over it or elsewhere.
-            child second([&] {
-                auto mine = Memory::open(name.str());
-                mortal_map m(mine, "m");
-                fate::now() = {};
-                fate::now().last = 1 + 7 * k % 80;
+            killed_before<mortal_map>(name, "m", 1 + 7 * k % 80, [](auto& m) {
                 for (std::uint64_t key = 100; m.insert(key, 0) == outcome::inserted;) ++key;
             });
-            int const its_end = second.wait();
-            REQUIRE((its_end == 0 || its_end == -SIGKILL));
             for (std::uint64_t key = 100; key < 110; ++key) survivor.erase(key);
             INFO("operation " << static_cast<int>(what) << ", step " << k);
             CHECK(survivor.find(2) == 20);
@@ -170,18 +172,8 @@ TEST_CASE("the ticket ring: a process that dies between claim and publication st
             native survivor(memory, "q", 4);
             if (!push)
                 for (std::uint64_t i = 0; i < 4; ++i) survivor.push(i);
-            child doomed([&] {
-                auto mine = Memory::open(name.str());
-                mortal_ticket q(mine, "q");
-                std::uint64_t item = 0;
-                fate::now() = {};
-                fate::now().last = k;
-                if (push)
-                    q.try_push(1000);
-                else
-                    q.try_pop(item);
-            });
-            if (doomed.wait() == 0) break;
+            if (killed_before<mortal_ticket>(name, "q", k, [&](auto& q) { push_or_pop(q, push, 1000); }) == 0)
+                break;
             if (push) {
                 // Three items are put behind it, and nobody ever gets one of them.
                 bool stuck = true;
@@ -209,9 +201,7 @@ TEST_CASE("the ticket ring: a process that dies between claim and publication st
 /// Runs an operation, and gives it up after so many shared steps that no live peer can be what it waits for.
 template <class Operation>
 bool comes_to_an_end(Operation&& operation) {
-    fate planned;
-    planned.last = 20000;
-    return survives(planned, operation);
+    return !given_up_before(20000, operation);
 }
 
 /// Why the ring claimed by fetch-add does not claim to be safe from kills.
@@ -227,14 +217,7 @@ TEST_CASE("the ring claimed by fetch-add: who comes behind a dead process waits 
             queue survivor(memory, "q");
             std::uint64_t item = 0;
             if (!push) doomed.push(1);
-            fate planned;
-            planned.last = k;
-            dies = !survives(planned, [&] {
-                if (push)
-                    doomed.try_push(2);
-                else
-                    doomed.try_pop(item);
-            });
+            dies = given_up_before(k, [&] { push_or_pop(doomed, push, 2); });
             bool ends = true;
             for (std::uint64_t i = 0; i < 4 && ends; ++i) {
                 ends = comes_to_an_end([&] { survivor.try_push(i); });
@@ -263,14 +246,7 @@ TEST_CASE("SCQ: a kill may cost a place for ever, and stops nobody", "[fast]") {
             std::uint64_t item = 0;
             doomed.push(1);
             doomed.push(2);
-            fate planned;
-            planned.last = k;
-            dies = !survives(planned, [&] {
-                if (push)
-                    doomed.try_push(3);
-                else
-                    doomed.try_pop(item);
-            });
+            dies = given_up_before(k, [&] { push_or_pop(doomed, push, 3); });
             std::vector<std::uint64_t> left;
             std::uint64_t fit = 0;
             bool const ends = comes_to_an_end([&] {
@@ -306,9 +282,7 @@ TEMPLATE_TEST_CASE("a stopped pop makes others say full falsely", "[fast]", algo
         std::uint64_t item = 0;
         stopped.push(1);
         stopped.push(2);
-        fate planned;
-        planned.last = k;
-        dies = !survives(planned, [&] { stopped.try_pop(item); });
+        dies = given_up_before(k, [&] { stopped.try_pop(item); });
         comes_to_an_end([&] {
             if (!other.try_pop(item) || item != 2) return;  // the first one has not claimed yet
             bool const first = other.try_push(3);
