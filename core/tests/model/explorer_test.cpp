@@ -24,28 +24,15 @@ constexpr auto acquire = std::memory_order_acquire;
 constexpr auto release = std::memory_order_release;
 
 /// Threads on a few words, and a check at the end.
-class toy final : public scenario {
+class toy final : public words_scenario {
 public:
     toy(std::vector<std::function<void(litmus_state&)>> threads,
         std::function<std::string(litmus_state&)> at_end = {})
-        : threads_(std::move(threads)), at_end_(std::move(at_end)) {}
-    [[nodiscard]] unsigned threads() const override { return static_cast<unsigned>(threads_.size()); }
-    void prepare() override {
-        new (&state_.shared) litmus_state::cells{};
-        state_.r.fill(0);
-    }
-    [[nodiscard]] std::byte* base() override { return reinterpret_cast<std::byte*>(&state_.shared); }
-    [[nodiscard]] std::size_t bytes() const override { return sizeof state_.shared; }
-    void run(unsigned t) override { threads_[t](state_); }
-    [[nodiscard]] std::string name_of(std::size_t offset) const override {
-        return offset == 0 ? "x" : "another";
-    }
+        : words_scenario(std::move(threads)), at_end_(std::move(at_end)) {}
     std::string check() override { return at_end_ ? at_end_(state_) : std::string(); }
 
 private:
-    std::vector<std::function<void(litmus_state&)>> threads_;
     std::function<std::string(litmus_state&)> at_end_;
-    litmus_state state_{};
 };
 
 /// Two increments by load and store: one is lost if they overlap.

@@ -50,18 +50,36 @@ struct litmus {
     std::function<void(litmus_state&)> at_end = {};  ///< notes what is left in memory
 };
 
-class litmus_scenario final : public scenario {
+/// Threads on those words.
+class words_scenario : public scenario {
 public:
-    explicit litmus_scenario(litmus const& test) : test_(test) {}
+    explicit words_scenario(std::vector<std::function<void(litmus_state&)>> threads)
+        : threads_(std::move(threads)) {}
 
-    [[nodiscard]] unsigned threads() const override { return static_cast<unsigned>(test_.threads.size()); }
-    void prepare() override {
+    [[nodiscard]] unsigned threads() const final { return static_cast<unsigned>(threads_.size()); }
+    void prepare() final {
         new (&state_.shared) litmus_state::cells{};
         state_.r.fill(0);
     }
-    [[nodiscard]] std::byte* base() override { return reinterpret_cast<std::byte*>(&state_.shared); }
-    [[nodiscard]] std::size_t bytes() const override { return sizeof state_.shared; }
-    void run(unsigned t) override { test_.threads[t](state_); }
+    [[nodiscard]] std::byte* base() final { return reinterpret_cast<std::byte*>(&state_.shared); }
+    [[nodiscard]] std::size_t bytes() const final { return sizeof state_.shared; }
+    void run(unsigned t) final { threads_[t](state_); }
+    [[nodiscard]] std::string name_of(std::size_t offset) const final {
+        static char const* const names[] = {"x", "y", "z", "payload", "futex"};
+        return names[offset / 8];
+    }
+
+protected:
+    litmus_state state_{};
+
+private:
+    std::vector<std::function<void(litmus_state&)>> threads_;
+};
+
+class litmus_scenario final : public words_scenario {
+public:
+    explicit litmus_scenario(litmus const& test) : words_scenario(test.threads), test_(test) {}
+
     std::string check() override {
         if (test_.at_end) test_.at_end(state_);
         std::string outcome;
@@ -70,16 +88,11 @@ public:
         seen.insert(outcome);
         return {};
     }
-    [[nodiscard]] std::string name_of(std::size_t offset) const override {
-        static char const* const names[] = {"x", "y", "z", "payload", "futex"};
-        return names[offset / 8];
-    }
 
     std::set<std::string> seen;
 
 private:
     litmus const& test_;
-    litmus_state state_{};
 };
 
 /// Every outcome of a test, under these rules. A fault ends the search: it is the last outcome.
