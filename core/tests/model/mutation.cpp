@@ -9,9 +9,9 @@
 #include <zeroipc_model/map_scene.hpp>
 #include <zeroipc_model/mutants.hpp>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -146,19 +146,7 @@ void check_page(std::string const& file, bool whole) {
     std::printf("%zu ways to weaken an access checked\n", checked);
 }
 
-int usage(int status) {
-    std::puts(
-        "usage: zeroipc-mutation [--structure Queue|Stack|Map] [--whole] [--write FILE | --check FILE]\n\n"
-        "Weakens each ordered access of the defaults, one at a time, and looks which scene notices.\n\n"
-        "  --structure S  only this one (not with --write or --check)\n"
-        "  --whole        also within each scene's full bounds, where smaller ones show nothing: minutes to "
-        "an hour\n"
-        "  --write FILE   write the page (Markdown)\n"
-        "  --check FILE   check that the page is true\n\n"
-        "exit status: 0 all is well; 1 something survives without an argument, or the page is not true; 2 "
-        "bad usage");
-    return status;
-}
+constexpr int usage_error = 2;
 
 }  // namespace
 
@@ -167,20 +155,26 @@ int main(int argc, char** argv) {
     std::string check;
     std::string only;
     bool whole = false;
-    for (int i = 1; i < argc; ++i) {
-        std::string_view const word(argv[i]);
-        bool const more = i + 1 < argc;
-        if (word == "--help") return usage(0);
-        if (word == "--whole")
-            whole = true;
-        else if (word == "--write" && more)
-            write = argv[++i];
-        else if (word == "--check" && more)
-            check = argv[++i];
-        else if (word == "--structure" && more)
-            only = argv[++i];
-        else
-            return usage(2);
+    CLI::App app(
+        "Weakens each ordered access of the default queue, stack and map, one at a time, and looks which "
+        "scene "
+        "notices.");
+    auto* const structure =
+        app.add_option("--structure", only, "Only this one")->check(CLI::IsMember({"Queue", "Stack", "Map"}));
+    app.add_flag("--whole", whole,
+                 "Also within each scene's full bounds, where smaller ones show nothing: minutes to an hour");
+    auto* const to_write =
+        app.add_option("--write", write, "Write the page (Markdown) to this file")->excludes(structure);
+    app.add_option("--check", check, "Check that the page in this file is true")
+        ->excludes(structure)
+        ->excludes(to_write);
+    app.footer(
+        "exit status: 0 all is well; 1 something survives without an argument, or the page is not true; 2 "
+        "bad usage");
+    try {
+        app.parse(argc, argv);
+    } catch (CLI::ParseError const& wrong) {
+        return app.exit(wrong) == 0 ? 0 : usage_error;
     }
     try {
         if (!check.empty()) {
