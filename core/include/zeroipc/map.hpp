@@ -88,10 +88,7 @@ struct map_shape {
     static constexpr std::uint64_t max_capacity = std::uint64_t{1} << 28;
 
     static geometry checked(std::string const& what, std::uint64_t capacity, options const& how) {
-        if (capacity < algorithm::min_capacity)
-            throw error(errc::invalid_capacity, what + ": capacity " + std::to_string(capacity) +
-                                                    "; use at least " +
-                                                    std::to_string(algorithm::min_capacity));
+        if (capacity < algorithm::min_capacity) throw too_few(what, capacity, algorithm::min_capacity);
         check_handle_slots(what, how.handle_slots);
         // Checked before multiplying: no product below overflows.
         if (capacity > max_capacity || KeyBytes + ValueBytes >= format::segment_limit / capacity)

@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -164,6 +165,25 @@ public:
     /// one. \throws error: exists, invalid_name, segment_full, table_full, busy
     template <std::invocable<std::byte*> Initialise>
     table_entry add(std::string_view structure, std::uint64_t size, Initialise&& initialise) {
+        using body = std::remove_reference_t<Initialise>;
+        return add(
+            structure, size,
+            [](void const* context, std::byte* address) {
+                (*const_cast<body*>(static_cast<body const*>(context)))(address);
+            },
+            std::addressof(initialise));
+    }
+
+    /// For structures: what keeps mapping and locks alive.
+    [[nodiscard]] std::shared_ptr<detail::attachment> const& attachment() const noexcept { return state_; }
+
+private:
+    Memory(std::shared_ptr<detail::attachment> state, std::uint32_t max_entries)
+        : state_(std::move(state)), table_(state_->base(), state_->bytes(), max_entries) {}
+
+    /// add(), compiled once for all structures.
+    table_entry add(std::string_view structure, std::uint64_t size,
+                    void (*initialise)(void const* context, std::byte* address), void const* context) {
         state_->refuse_forked();
         Table::check_name(structure);
         std::lock_guard const threads(state_->mutex());
@@ -194,18 +214,11 @@ public:
         draft->offset = static_cast<std::uint32_t>(offset);
         draft->size = static_cast<std::uint32_t>(size);
         std::atomic_signal_fence(std::memory_order_seq_cst);
-        std::forward<Initialise>(initialise)(state_->base() + offset);
+        initialise(context, state_->base() + offset);
         std::memcpy(draft->name, structure.data(), structure.size());
         table_.publish({now.count + 1, static_cast<std::uint32_t>(offset + size)});
         return {std::string(structure), static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(size)};
     }
-
-    /// For structures: what keeps mapping and locks alive.
-    [[nodiscard]] std::shared_ptr<detail::attachment> const& attachment() const noexcept { return state_; }
-
-private:
-    Memory(std::shared_ptr<detail::attachment> state, std::uint32_t max_entries)
-        : state_(std::move(state)), table_(state_->base(), state_->bytes(), max_entries) {}
 
     /// The exclusive lock on byte 0, for as long as the object lives.
     class creation_lock {

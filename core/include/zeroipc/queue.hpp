@@ -34,6 +34,18 @@ namespace detail {
 template <class... Ps>
 using queue_policies = structure_policies<zeroipc::algorithm::exchange, Ps...>;
 
+/// \throws error(errc::invalid_capacity)
+inline void check_power_of_two(std::string const& what, std::uint64_t capacity, std::uint64_t least,
+                               std::string_view algorithm) {
+    if (capacity == 0 || (capacity & (capacity - 1)) != 0)
+        throw error(errc::invalid_capacity, what + ": capacity " + std::to_string(capacity) +
+                                                " is not a power of two; use 1, 2, 4, 8, ...");
+    if (capacity < least)
+        throw error(errc::invalid_capacity, what + ": capacity " + std::to_string(capacity) + "; the " +
+                                                std::string(algorithm) + " algorithm needs at least " +
+                                                std::to_string(least));
+}
+
 /// What a queue's type knows of its bytes.
 template <class Policies, std::size_t ItemBytes>
 struct queue_shape : ring_shape<Policies, ItemBytes, queue_options, format::kind::queue> {
@@ -46,14 +58,7 @@ struct queue_shape : ring_shape<Policies, ItemBytes, queue_options, format::kind
 
     static typename base::geometry checked(std::string const& what, std::uint64_t capacity,
                                            queue_options const& how) {
-        if (capacity == 0 || (capacity & (capacity - 1)) != 0)
-            throw error(errc::invalid_capacity, what + ": capacity " + std::to_string(capacity) +
-                                                    " is not a power of two; use 1, 2, 4, 8, ...");
-        if (capacity < algorithm::min_capacity)
-            throw error(errc::invalid_capacity, what + ": capacity " + std::to_string(capacity) + "; the " +
-                                                    std::string(algorithm::name) +
-                                                    " algorithm needs at least " +
-                                                    std::to_string(algorithm::min_capacity));
+        check_power_of_two(what, capacity, algorithm::min_capacity, algorithm::name);
         return base::bounded(what, capacity, how, max_capacity);
     }
 };

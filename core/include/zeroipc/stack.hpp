@@ -44,10 +44,7 @@ struct stack_shape : ring_shape<Policies, ItemBytes, stack_options, format::kind
 
     static typename base::geometry checked(std::string const& what, std::uint64_t capacity,
                                            stack_options const& how) {
-        if (capacity < algorithm::min_capacity)
-            throw error(errc::invalid_capacity, what + ": capacity " + std::to_string(capacity) +
-                                                    "; use at least " +
-                                                    std::to_string(algorithm::min_capacity));
+        if (capacity < algorithm::min_capacity) throw too_few(what, capacity, algorithm::min_capacity);
         return base::bounded(what, capacity, how, max_capacity);
     }
 };

@@ -32,6 +32,10 @@ concept in_place = requires(Ring ring) {
     { ring.in_buffer() } -> std::same_as<std::byte const*>;
 };
 
+[[noreturn]] inline void refuse_misuse(std::string_view noun, char const* what) {
+    throw error(errc::misuse, std::string(noun) + ": " + what);
+}
+
 /// A handle on a bounded container. Base of Queue and Stack, which say what the operations mean.
 template <shareable T, class Policies, class Shape>
 class container {
@@ -170,9 +174,7 @@ protected:
             waiters::template notify<ring::commits_by_rmw>(*at, ring_.observed());
     }
 
-    [[noreturn]] static void misused(char const* what) {
-        throw error(errc::misuse, std::string(Shape::noun) + ": " + what);
-    }
+    [[noreturn]] static void misused(char const* what) { refuse_misuse(Shape::noun, what); }
     /// One look tells whether a push may go on: not in a forked child; and not while the buffer that it would write
     /// to is lent. \throws error: forked, misuse
     void may_push() const {

@@ -77,10 +77,70 @@ inline void check_handle_slots(std::string const& what, std::uint32_t handle_slo
                                                 std::to_string(most_handle_slots));
 }
 
+// What is thrown is composed in functions of their own: compiled once, not once for each type, and out of the way.
+
 inline error too_large(std::string const& what, std::uint64_t capacity, std::uint64_t item_bytes) {
     return {errc::too_large, what + ": " + std::to_string(capacity) + " items of " +
                                  std::to_string(item_bytes) +
                                  " bytes do not fit below 4 GiB; use a smaller capacity"};
+}
+inline error too_few(std::string const& what, std::uint64_t capacity, std::uint64_t least) {
+    return {errc::invalid_capacity,
+            what + ": capacity " + std::to_string(capacity) + "; use at least " + std::to_string(least)};
+}
+inline error no_space_for(std::string const& what, std::uint64_t capacity, std::uint64_t handle_slots,
+                          std::uint64_t bytes) {
+    return {errc::corrupt, what + " says capacity " + std::to_string(capacity) + " and " +
+                               std::to_string(handle_slots) + " handle slots, which its " +
+                               std::to_string(bytes) +
+                               " bytes do not hold; it was overwritten: make it anew"};
+}
+inline error no_slot(std::string const& what, std::string_view noun, std::uint64_t handle_slots,
+                     std::uint64_t parked) {
+    return {errc::no_handle_slot, what + ": all " + std::to_string(handle_slots) +
+                                      " handle slots are taken, " + std::to_string(parked) +
+                                      " of them parked after a kill; close handles, or make the " +
+                                      std::string(noun) + " with more handle_slots"};
+}
+inline error not_alone(std::string const& what, std::string const& segment) {
+    return {errc::busy, what + " cannot be repaired while others use segment '" + segment +
+                            "', or this process has handles in it; close them, and end those processes "
+                            "(fuser /dev/shm" +
+                            segment + " lists them)"};
+}
+
+/// The name of a structure in messages.
+inline std::string quoted(std::string_view noun, std::string_view name) {
+    std::string text(noun);
+    text.append(" '").append(name).append("'");
+    return text;
+}
+
+/// What stands in a segment under a structure's name, before anything of it is trusted.
+struct raw_place {
+    std::uint64_t offset = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t capacity = 0;
+    format::descriptor description{};
+};
+
+/// Reads that. \throws error: not_found, wrong_kind, forked
+inline raw_place read_place(Memory const& memory, std::string_view noun, std::string_view name,
+                            std::uint64_t least_bytes, std::size_t capacity_offset,
+                            std::size_t descriptor_offset) {
+    auto const entry = memory.find(name);
+    if (!entry)
+        throw error(errc::not_found, "segment '" + memory.name() + "' has no structure '" +
+                                         std::string(name) + "'; create it first");
+    if (entry->size < least_bytes)
+        throw error(errc::wrong_kind, quoted(noun, name) + " takes only " + std::to_string(entry->size) +
+                                          " bytes: it is no " + std::string(noun) +
+                                          ", or not of this layout");
+    raw_place place{entry->offset, entry->size, 0, {}};
+    auto const* const base = memory.base() + entry->offset;
+    std::memcpy(&place.capacity, base + capacity_offset, sizeof place.capacity);
+    std::memcpy(&place.description, base + descriptor_offset, sizeof place.description);
+    return place;
 }
 
 /// What the types of Queue and Stack both know of their bytes: the part of a `structure`'s Shape that they share.
@@ -166,9 +226,7 @@ struct structure {
     using options = typename Shape::options;
     using place = found<geometry>;
 
-    static std::string quoted(std::string_view name) {
-        return std::string(Shape::noun) + " '" + std::string(name) + "'";
-    }
+    static std::string quoted(std::string_view name) { return detail::quoted(Shape::noun, name); }
 
     static place create(Memory& memory, std::string_view name, std::uint64_t capacity, options const& how) {
         auto const shape = Shape::checked(quoted(name), capacity, how);
@@ -182,30 +240,17 @@ struct structure {
     }
 
     static place lookup(Memory& memory, std::string_view name) {
-        auto const entry = memory.find(name);
-        if (!entry)
-            throw error(errc::not_found, "segment '" + memory.name() + "' has no structure '" +
-                                             std::string(name) + "'; create it first");
-        auto const* const base = memory.base() + entry->offset;
-        format::descriptor d{};
-        std::uint64_t capacity = 0;
-        if (entry->size < Shape::least_bytes)
-            throw error(errc::wrong_kind, quoted(name) + " takes only " + std::to_string(entry->size) +
-                                              " bytes: it is no " + std::string(Shape::noun) +
-                                              ", or not of this layout");
-        std::memcpy(&capacity, base + Shape::capacity_offset, sizeof capacity);
-        std::memcpy(&d, base + Shape::descriptor_offset, sizeof d);
-        auto const how = Shape::options_of(d);
-        check_descriptor(d, Shape::description(how), quoted(name));
+        auto const is = read_place(memory, Shape::noun, name, Shape::least_bytes, Shape::capacity_offset,
+                                   Shape::descriptor_offset);
+        auto const how = Shape::options_of(is.description);
+        auto const what = quoted(name);
+        check_descriptor(is.description, Shape::description(how), what);
         try {
-            auto const shape = Shape::checked(quoted(name), capacity, how);
-            if (shape.total <= entry->size) return {std::string(name), entry->offset, shape};
+            auto const shape = Shape::checked(what, is.capacity, how);
+            if (shape.total <= is.bytes) return {std::string(name), is.offset, shape};
         } catch (error const&) {  // these numbers come from shared memory: not the caller's mistake
         }
-        throw error(errc::corrupt, quoted(name) + " says capacity " + std::to_string(capacity) + " and " +
-                                       std::to_string(d.handle_slots) + " handle slots, which its " +
-                                       std::to_string(entry->size) +
-                                       " bytes do not hold; it was overwritten: make it anew");
+        throw no_space_for(what, is.capacity, is.description.handle_slots, is.bytes);
     }
 
     /// Gets the first handle slot whose lock is free and whose last owner's possessions can be told.
@@ -233,11 +278,7 @@ struct structure {
                     ++parked;
                 }
             }
-            throw error(errc::no_handle_slot,
-                        quoted(at.name) + ": all " + std::to_string(at.shape.handle_slots) +
-                            " handle slots are taken, " + std::to_string(parked) +
-                            " of them parked after a kill; close handles, or make the " +
-                            std::string(Shape::noun) + " with more handle_slots");
+            throw no_slot(quoted(at.name), Shape::noun, at.shape.handle_slots, parked);
         }
     }
 
@@ -245,12 +286,7 @@ struct structure {
     static repair_report repair(Memory& memory, std::string_view name) {
         auto const at = lookup(memory, name);
         auto const alone = memory.attachment()->try_be_alone();
-        if (!alone)
-            throw error(errc::busy,
-                        quoted(name) + " cannot be repaired while others use segment '" + memory.name() +
-                            "', or this process has handles in it; close them, and end those processes "
-                            "(fuser /dev/shm" +
-                            memory.name() + " lists them)");
+        if (!alone) throw not_alone(quoted(name), memory.name());
         return Shape::repair(memory.base() + at.offset, at.shape);
     }
 
