@@ -415,7 +415,8 @@ void kills(variant const& v, std::uint64_t count, roles const& of_survivor, role
             std::uint64_t out = 0;
             if (!survivor) track->inside.store(1, std::memory_order_relaxed);
             if (role.puts) s->put(item_of(survivor));
-            if (role.takes && !honest(s->take(item_of(survivor), out), out)) ++track->wrong;
+            auto const got = role.takes ? s->take(item_of(survivor), out) : taken::nothing;
+            if (!honest(got, out)) ++track->wrong;
             if (!survivor) track->inside.store(0, std::memory_order_relaxed);
             ++(survivor ? track->survivor_operations : track->worker_operations);
         }
