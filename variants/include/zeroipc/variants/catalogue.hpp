@@ -12,6 +12,7 @@
 
 #include "backoffs.hpp"
 #include "faa_ring.hpp"
+#include "full_fences.hpp"
 #include "layouts.hpp"
 #include "minimal_ordering.hpp"
 #include "mutex_ring.hpp"
@@ -56,7 +57,7 @@ using stack_catalogue =
     std::tuple<stack_variant<>,
                // ordering
                stack_variant<ordering::seq_cst>, stack_variant<ordering::fences>,
-               stack_variant<ordering::minimal>,
+               stack_variant<ordering::minimal>, stack_variant<ordering::dmb>,
                // backoff
                stack_variant<backoff::none>, stack_variant<backoff::pause>, stack_variant<backoff::fixed<64>>,
                stack_variant<backoff::jitter<1024>>, stack_variant<backoff::adaptive<1024>>,
@@ -73,6 +74,7 @@ using map_catalogue =
     std::tuple<map_variant<>,
                // ordering
                map_variant<ordering::seq_cst>, map_variant<ordering::fences>, map_variant<ordering::minimal>,
+               map_variant<ordering::dmb>,
                // backoff
                map_variant<backoff::none>, map_variant<backoff::pause>, map_variant<backoff::jitter<1024>>,
                map_variant<backoff::adaptive<1024>>, map_variant<backoff::yield>,
