@@ -26,34 +26,42 @@
 #include "variant.hpp"
 #include "waitings.hpp"
 
+#if defined(ZEROIPC_EXTRA_VARIANTS)
+#include ZEROIPC_EXTRA_VARIANTS
+#endif
+
 namespace zeroipc::variants {
 
+namespace listed {
+
 /// The queue's variants, the default first; then each axis varied around it.
-using queue_catalogue = std::tuple<
-    queue_variant<>,
-    // ordering
-    queue_variant<ordering::seq_cst>, queue_variant<ordering::fences>, queue_variant<ordering::minimal>,
-    // backoff
-    queue_variant<backoff::none>, queue_variant<backoff::pause>, queue_variant<backoff::fixed<64>>,
-    queue_variant<backoff::jitter<1024>>, queue_variant<backoff::adaptive<1024>>,
-    queue_variant<backoff::yield>, queue_variant<backoff::sleep<50>>, queue_variant<backoff::rest<1000>>,
-    // layout
-    queue_variant<layout::padded>, queue_variant<layout::padded64>, queue_variant<layout::spread>,
-    queue_variant<layout::remapped>,
-    // waiting
-    queue_variant<waiting::spin>, queue_variant<waiting::spin_yield>, queue_variant<waiting::spin_futex>,
-    queue_variant<waiting::sleep_at_once>,
-    // algorithm, and what differs for one of them
-    queue_variant<algorithm::ticket>, queue_variant<algorithm::ticket, backoff::proportional<16>>,
-    queue_variant<algorithm::ticket, layout::padded>, queue_variant<algorithm::ticket, layout::spread>,
-    queue_variant<algorithm::faa>, queue_variant<algorithm::faa, backoff::proportional<16>>,
-    queue_variant<algorithm::scq>, queue_variant<algorithm::spsc>,
-    queue_variant<algorithm::spsc, layout::padded>, queue_variant<algorithm::spsc_batch>,
-    queue_variant<algorithm::two_lock>, queue_variant<algorithm::mutex>,
-    queue_variant<algorithm::seed_literal>>;
+using queue_variants =
+    std::tuple<queue_variant<>,
+               // ordering
+               queue_variant<ordering::seq_cst>, queue_variant<ordering::fences>,
+               queue_variant<ordering::minimal>, queue_variant<ordering::dmb>,
+               // backoff
+               queue_variant<backoff::none>, queue_variant<backoff::pause>, queue_variant<backoff::fixed<64>>,
+               queue_variant<backoff::jitter<1024>>, queue_variant<backoff::adaptive<1024>>,
+               queue_variant<backoff::yield>, queue_variant<backoff::sleep<50>>,
+               queue_variant<backoff::rest<1000>>,
+               // layout
+               queue_variant<layout::padded>, queue_variant<layout::padded64>, queue_variant<layout::spread>,
+               queue_variant<layout::remapped>,
+               // waiting
+               queue_variant<waiting::spin>, queue_variant<waiting::spin_yield>,
+               queue_variant<waiting::spin_futex>, queue_variant<waiting::sleep_at_once>,
+               // algorithm, and what differs for one of them
+               queue_variant<algorithm::ticket>, queue_variant<algorithm::ticket, backoff::proportional<16>>,
+               queue_variant<algorithm::ticket, layout::padded>,
+               queue_variant<algorithm::ticket, layout::spread>, queue_variant<algorithm::faa>,
+               queue_variant<algorithm::faa, backoff::proportional<16>>, queue_variant<algorithm::scq>,
+               queue_variant<algorithm::spsc>, queue_variant<algorithm::spsc, layout::padded>,
+               queue_variant<algorithm::spsc_batch>, queue_variant<algorithm::two_lock>,
+               queue_variant<algorithm::mutex>, queue_variant<algorithm::seed_literal>>;
 
 /// The stack's variants, in the same order.
-using stack_catalogue =
+using stack_variants =
     std::tuple<stack_variant<>,
                // ordering
                stack_variant<ordering::seq_cst>, stack_variant<ordering::fences>,
@@ -70,7 +78,7 @@ using stack_catalogue =
                stack_variant<algorithm::stack_mutex>>;
 
 /// The map's variants, in the same order.
-using map_catalogue =
+using map_variants =
     std::tuple<map_variant<>,
                // ordering
                map_variant<ordering::seq_cst>, map_variant<ordering::fences>, map_variant<ordering::minimal>,
@@ -82,6 +90,58 @@ using map_catalogue =
                map_variant<layout::padded>, map_variant<layout::padded64>,
                // algorithm
                map_variant<algorithm::striped>>;
+
+}  // namespace listed
+
+namespace detail {
+
+#if defined(ZEROIPC_EXTRA_VARIANTS)
+using extra = ::zeroipc_extra_variants;
+#else
+struct extra {};
+#endif
+
+/// A user's own variants behind ours; none for a kind of structure of which the file says nothing.
+template <class Extra>
+constexpr auto extra_queues() {
+    if constexpr (requires { typename Extra::queues; })
+        return typename Extra::queues{};
+    else
+        return std::tuple<>{};
+}
+template <class Extra>
+constexpr auto extra_stacks() {
+    if constexpr (requires { typename Extra::stacks; })
+        return typename Extra::stacks{};
+    else
+        return std::tuple<>{};
+}
+template <class Extra>
+constexpr auto extra_maps() {
+    if constexpr (requires { typename Extra::maps; })
+        return typename Extra::maps{};
+    else
+        return std::tuple<>{};
+}
+
+#if defined(ZEROIPC_FEW_VARIANTS)
+/// Of ours the defaults alone.
+template <class Listed>
+using ours = std::tuple<std::tuple_element_t<0, Listed>>;
+#else
+template <class Listed>
+using ours = Listed;
+#endif
+
+}  // namespace detail
+
+/// What there is: ours, and what the file ZEROIPC_EXTRA_VARIANTS adds (variants/docs/adding.md).
+using queue_catalogue =
+    decltype(std::tuple_cat(detail::ours<listed::queue_variants>{}, detail::extra_queues<detail::extra>()));
+using stack_catalogue =
+    decltype(std::tuple_cat(detail::ours<listed::stack_variants>{}, detail::extra_stacks<detail::extra>()));
+using map_catalogue =
+    decltype(std::tuple_cat(detail::ours<listed::map_variants>{}, detail::extra_maps<detail::extra>()));
 
 /// All variants of all structures.
 using catalogue = decltype(std::tuple_cat(queue_catalogue{}, stack_catalogue{}, map_catalogue{}));
