@@ -162,6 +162,7 @@ std::string remarks_on(zeroipc::variants::variant_info const& v) {
         text += " (producers: " + std::to_string(v.max_producers) + ")";
     if (v.max_consumers != zeroipc::variants::any_number)
         text += " (consumers: " + std::to_string(v.max_consumers) + ")";
+    if (!v.note.empty()) text += " (here " + v.note + ")";
     return text;
 }
 
@@ -184,7 +185,8 @@ int list_variants(bool as_json) {
                              {"max_producers", limit(v.max_producers)},
                              {"max_consumers", limit(v.max_consumers)},
                              {"progress", v.progress},
-                             {"source", v.source}});
+                             {"source", v.source},
+                             {"note", v.note}});
         std::cout << array.dump(2) << '\n';
         return 0;
     }

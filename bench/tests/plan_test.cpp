@@ -515,7 +515,7 @@ TEST_CASE("a suite without a sweep, and a suite that is not there", "[fast]") {
 }
 
 TEST_CASE("the suites that come with the program hold what the report needs", "[fast]") {
-    for (auto const* const name : {"smoke", "quick"}) {
+    for (auto const* const name : {"smoke", "quick", "axes"}) {
         INFO(name);
         auto const suite = read_suite(std::filesystem::path(ZEROIPC_SUITES) / (std::string(name) + ".toml"));
         CHECK(suite.name == name);

@@ -190,6 +190,13 @@ void check_parts(std::string const& layout) {
     }
 }
 
+/// Each layout has a number of its own. (Those from 3 on are the variants', and tested there.)
+void check_numbers_differ(nlohmann::json const& layouts) {
+    std::set<std::uint64_t> numbers;
+    for (auto const& one : layouts) numbers.insert(one.at("number").get<std::uint64_t>());
+    CHECK(numbers.size() == layouts.size());
+}
+
 template <class Layout>
 void check_layout() {
     std::string const at = "/queue/layouts/" + std::string(Layout::name) + "/";
@@ -413,7 +420,7 @@ TEST_CASE("the queue's constants are those of layout.json", "[fast]") {
     check_field("/queue/header/tail", zeroipc::layout::compact::tail_offset, sizeof(std::uint64_t));
     CHECK(number("/queue/header_bytes") == field_at("/queue/header/capacity").offset + 8);
     CHECK(number("/queue/descriptor_offset") == number("/queue/header_bytes"));
-    CHECK(constants().at("queue").at("layouts").size() == 2);
+    check_numbers_differ(constants().at("queue").at("layouts"));
 }
 
 TEMPLATE_TEST_CASE("a fresh queue says what it is where layout.json says", "[fast]", zeroipc::layout::compact,
@@ -715,7 +722,7 @@ TEST_CASE("the stack's constants are those of layout.json", "[fast]") {
     check_field("/stack/header/top", zeroipc::layout::compact::top_offset, sizeof(std::uint64_t));
     CHECK(number("/stack/header_bytes") == field_at("/stack/header/capacity").offset + 8);
     CHECK(number("/stack/descriptor_offset") == number("/stack/header_bytes"));
-    CHECK(constants().at("stack").at("layouts").size() == 2);
+    check_numbers_differ(constants().at("stack").at("layouts"));
     CHECK(number("/stack/treiber/doing_bits") + number("/stack/treiber/first_bits") +
               number("/stack/treiber/second_bits") ==
           64);

@@ -21,6 +21,9 @@ std::vector<variant_info> const& list() {
             info.max_consumers = Variant::max_consumers;
             info.progress = Variant::progress;
             info.source = Variant::source;
+            using backoff = typename Variant::policies::backoff;
+            if constexpr (requires { backoff::mechanism(); })
+                info.note = std::string(backoff::name) + " is " + std::string(backoff::mechanism());
             infos.push_back(std::move(info));
         });
         return infos;

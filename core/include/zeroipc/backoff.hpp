@@ -49,4 +49,13 @@ struct yield {
     void operator()() noexcept { ::sched_yield(); }
 };
 
+/// Backs off from others that are ahead by `distance`, for policies that can make something of it.
+template <class Backoff>
+void back_off(Backoff& wait, std::uint64_t distance) noexcept {
+    if constexpr (requires { wait(distance); })
+        wait(distance);
+    else
+        wait();
+}
+
 }  // namespace zeroipc::backoff

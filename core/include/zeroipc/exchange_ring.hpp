@@ -17,6 +17,7 @@
 
 #include "atomics.hpp"
 #include "error.hpp"
+#include "layout.hpp"
 #include "policy.hpp"
 #include "repair.hpp"
 #include "table.hpp"
@@ -71,8 +72,9 @@ class exchange_ring {
     using access = exchange_access;
 
 public:
-    static constexpr std::uint64_t item_stride = format::align_up(ItemBytes, 8);
-    static constexpr std::uint64_t cell_stride = 8;
+    static constexpr std::uint64_t item_stride =
+        zeroipc::layout::slot_stride<layout>(format::align_up(ItemBytes, 8));
+    static constexpr std::uint64_t cell_stride = zeroipc::layout::slot_stride<layout>(8);
     static constexpr bool commits_by_rmw = true;
 
     static constexpr exchange_geometry geometry(std::uint64_t capacity, std::uint32_t handle_slots) noexcept {
@@ -91,10 +93,10 @@ public:
     exchange_ring(std::byte* base, exchange_geometry const& g, std::uint32_t slot)
         : head_(at<word>(base, layout::head_offset)),
           tail_(at<word>(base, layout::tail_offset)),
-          cells_(at<word>(base, g.cells)),
           buffers_(base + g.buffers),
           slot_(at<slot_record>(base, g.slots + layout::line * std::uint64_t{slot})),
           shape_(g),
+          cells_(base, g),
           out_home_(shape_.first_spare(slot)),
           in_home_(shape_.first_spare(slot) + 1),
           out_(buffer_in(slot_->out.load(std::memory_order_relaxed), out_home_)),
@@ -157,7 +159,7 @@ public:
     static bool recover(std::byte* base, exchange_geometry const& g, std::uint32_t slot) {
         shape const s(g);
         auto* const record = at<slot_record>(base, g.slots + layout::line * std::uint64_t{slot});
-        auto* const cells = at<word>(base, g.cells);
+        cell_row const cells(base, g);
         auto const home = s.first_spare(slot);
         return recover_role(base, g, s, slot, *record, record->out, home, cells) &&
                recover_role(base, g, s, slot, *record, record->in, home + 1, cells);
@@ -177,7 +179,7 @@ public:
     template <class Visit>
     static void visit_buffers(std::byte* base, exchange_geometry const& g, Visit&& visit) {
         shape const s(g);
-        auto* const cells = at<word>(base, g.cells);
+        cell_row const cells(base, g);
         for (std::uint64_t i = 0; i < g.capacity; ++i)
             visit(s.buffer_of(cells[i].load(std::memory_order_acquire), i));
         for (std::uint32_t i = 0; i < g.handle_slots; ++i) {
@@ -201,6 +203,20 @@ private:
     };
     static_assert(sizeof(slot_record) == 32, "a handle slot's record has four words: see format/queue.md");
     static_assert(sizeof(slot_record) <= layout::line);
+
+    /// The cells, each where the layout has it.
+    class cell_row {
+    public:
+        cell_row(std::byte* base, exchange_geometry const& g) noexcept
+            : first_(base + g.cells), bits_(static_cast<unsigned>(std::countr_zero(g.capacity))) {}
+        word& operator[](std::uint64_t i) const noexcept {
+            return *at<word>(first_, cell_stride * zeroipc::layout::place_of<layout>(i, bits_));
+        }
+
+    private:
+        std::byte* first_;
+        unsigned bits_;
+    };
 
     /// A private copy of the geometry, and the packing of turn and buffer in a cell that follows from it.
     struct shape {
@@ -385,7 +401,7 @@ private:
     }
 
     static bool recover_role(std::byte* base, exchange_geometry const& g, shape const& s, std::uint32_t slot,
-                             slot_record& record, word& role, std::uint64_t home, word* cells) {
+                             slot_record& record, word& role, std::uint64_t home, cell_row const& cells) {
         auto const owned =
             role.load(std::memory_order_relaxed);  // the slot is ours: its lock ordered us behind its owner
         auto const spare = shape::spare_in(owned, home);
@@ -416,7 +432,7 @@ private:
     /// circulation. A pending spare proves nothing: it may have been given away already.
     static std::optional<std::uint64_t> orphan_of(std::byte* base, exchange_geometry const& g, shape const& s,
                                                   std::uint32_t slot, std::uint64_t spare, std::uint64_t gain,
-                                                  word* cells) {
+                                                  cell_row const& cells) {
         bool spare_seen = false;
         bool gain_seen = false;
         auto const see = [&](std::uint64_t buffer) {
@@ -440,10 +456,10 @@ private:
 
     word* head_;
     word* tail_;
-    word* cells_;
     std::byte* buffers_;
     slot_record* slot_;
     shape shape_;
+    cell_row cells_;
     std::uint64_t out_home_;
     std::uint64_t in_home_;
     std::uint64_t out_;

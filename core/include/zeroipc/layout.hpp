@@ -1,9 +1,11 @@
 #pragma once
 /// \file
-/// Layout policies: where a structure's words lie. A layout changes the shared bytes, so its number stands in
-/// the descriptor, and opening with another one is refused. See format/queue.md and
-/// format/stack.md
-/// and format/map.md.
+/// Layout policies: where a structure's words lie. A layout changes the shared bytes, so its number stands in the
+/// descriptor, and opening with another one is refused. See format/queue.md, format/stack.md and format/map.md.
+///
+/// A layout may also say where the slots of a row lie, where an algorithm has one (a queue's cells, a stack's nodes):
+///   slot_bytes                        the least distance of two of them, where it is more than their size
+///   place_of(i, bits)                 which place slot i of 2^bits has, where they are not in their order
 
 #include <cstddef>
 #include <cstdint>
@@ -43,5 +45,23 @@ struct padded {
     static constexpr std::size_t body_offset = 640;
     static constexpr std::size_t line = 128;
 };
+
+/// The distance of slots of that size in a row.
+template <class Layout>
+constexpr std::uint64_t slot_stride(std::uint64_t bytes) noexcept {
+    if constexpr (requires { Layout::slot_bytes; })
+        return (bytes + Layout::slot_bytes - 1) / Layout::slot_bytes * Layout::slot_bytes;
+    else
+        return bytes;
+}
+
+/// The place of slot i in a row of 2^bits.
+template <class Layout>
+constexpr std::uint64_t place_of(std::uint64_t i, unsigned bits) noexcept {
+    if constexpr (requires { Layout::place_of(i, bits); })
+        return Layout::place_of(i, bits);
+    else
+        return i;
+}
 
 }  // namespace zeroipc::layout

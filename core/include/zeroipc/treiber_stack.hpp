@@ -19,6 +19,7 @@
 
 #include "atomics.hpp"
 #include "error.hpp"
+#include "layout.hpp"
 #include "policy.hpp"
 #include "repair.hpp"
 #include "table.hpp"
@@ -64,7 +65,9 @@ class treiber_stack {
     using access = treiber_access;
 
 public:
-    static constexpr std::uint64_t item_stride = 8 + format::align_up(ItemBytes, 8);  ///< link and item
+    /// Link and item.
+    static constexpr std::uint64_t item_stride =
+        zeroipc::layout::slot_stride<layout>(8 + format::align_up(ItemBytes, 8));
     static constexpr std::uint64_t cell_stride = 0;
     static constexpr bool commits_by_rmw = true;
 

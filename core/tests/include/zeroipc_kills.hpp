@@ -334,16 +334,17 @@ private:
         for (std::uint64_t i = 0; i < crowd.size(); ++i) crowd[i] = newcomer(books, i);
         bool right = true;
         std::uint64_t turn = 0;
-        std::optional<std::uint64_t> fresh;
+        constexpr auto none = ~std::uint64_t{0};
+        auto fresh = none;  // a place whose newcomer has only just been started
         for (std::uint64_t k = 0; k < n && right; ++k) {
             // Mostly in turn; now and then a newcomer that may still be at its recovery.
-            bool const early = fresh && random_.below(4) == 0;
+            bool const early = fresh != none && random_.below(4) == 0;
             while (!early && !crowd[turn % crowd.size()]) ++turn;
-            auto const place = early ? *fresh : turn++ % crowd.size();
+            auto const place = early ? fresh : turn++ % crowd.size();
             right = going() && !Workload::used_up(books) &&
                     kill_one(books, place, crowd[place], early ? moment::opening : moment::working) &&
                     survivors_go_on(books, "after kill " + std::to_string(report_.kills));
-            fresh.reset();
+            fresh = none;
             if (right && k + crowd.size() < n) {
                 crowd[place] = newcomer(books, place);
                 fresh = place;

@@ -75,7 +75,7 @@ private:
     }
     [[nodiscard]] std::uint64_t cell(std::uint64_t i) const noexcept {
         return ordering::template load<atomics, access::examines_cell>(  // (Q8)
-            Ring::template at<word>(base_, geometry_.cells)[i]);
+            typename Ring::cell_row(base_, geometry_)[i]);
     }
     [[nodiscard]] std::uint64_t turns() const noexcept { return ~std::uint64_t{0} >> shape_.turn_shift; }
 

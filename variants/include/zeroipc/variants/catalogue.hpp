@@ -10,7 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "backoffs.hpp"
 #include "faa_ring.hpp"
+#include "full_fences.hpp"
+#include "layouts.hpp"
 #include "minimal_ordering.hpp"
 #include "mutex_ring.hpp"
 #include "mutex_stack.hpp"
@@ -21,32 +24,124 @@
 #include "ticket_ring.hpp"
 #include "two_lock_ring.hpp"
 #include "variant.hpp"
+#include "waitings.hpp"
+
+#if defined(ZEROIPC_EXTRA_VARIANTS)
+#include ZEROIPC_EXTRA_VARIANTS
+#endif
 
 namespace zeroipc::variants {
 
+namespace listed {
+
 /// The queue's variants, the default first; then each axis varied around it.
-using queue_catalogue =
-    std::tuple<queue_variant<>, queue_variant<ordering::seq_cst>, queue_variant<ordering::fences>,
-               queue_variant<ordering::minimal>, queue_variant<backoff::none>, queue_variant<backoff::pause>,
-               queue_variant<backoff::yield>, queue_variant<layout::padded>, queue_variant<algorithm::ticket>,
-               queue_variant<algorithm::ticket, layout::padded>, queue_variant<algorithm::faa>,
-               queue_variant<algorithm::scq>, queue_variant<algorithm::spsc>,
-               queue_variant<algorithm::spsc, layout::padded>, queue_variant<algorithm::spsc_batch>,
-               queue_variant<algorithm::two_lock>, queue_variant<algorithm::mutex>,
-               queue_variant<algorithm::seed_literal>>;
+using queue_variants =
+    std::tuple<queue_variant<>,
+               // ordering
+               queue_variant<ordering::seq_cst>, queue_variant<ordering::fences>,
+               queue_variant<ordering::minimal>, queue_variant<ordering::dmb>,
+               // backoff
+               queue_variant<backoff::none>, queue_variant<backoff::pause>, queue_variant<backoff::fixed<64>>,
+               queue_variant<backoff::jitter<1024>>, queue_variant<backoff::adaptive<1024>>,
+               queue_variant<backoff::yield>, queue_variant<backoff::sleep<50>>,
+               queue_variant<backoff::rest<1000>>,
+               // layout
+               queue_variant<layout::padded>, queue_variant<layout::padded64>, queue_variant<layout::spread>,
+               queue_variant<layout::remapped>,
+               // waiting
+               queue_variant<waiting::spin>, queue_variant<waiting::spin_yield>,
+               queue_variant<waiting::spin_futex>, queue_variant<waiting::sleep_at_once>,
+               // algorithm, and what differs for one of them
+               queue_variant<algorithm::ticket>, queue_variant<algorithm::ticket, backoff::proportional<16>>,
+               queue_variant<algorithm::ticket, layout::padded>,
+               queue_variant<algorithm::ticket, layout::spread>, queue_variant<algorithm::faa>,
+               queue_variant<algorithm::faa, backoff::proportional<16>>, queue_variant<algorithm::scq>,
+               queue_variant<algorithm::spsc>, queue_variant<algorithm::spsc, layout::padded>,
+               queue_variant<algorithm::spsc_batch>, queue_variant<algorithm::two_lock>,
+               queue_variant<algorithm::mutex>, queue_variant<algorithm::seed_literal>>;
 
 /// The stack's variants, in the same order.
-using stack_catalogue =
-    std::tuple<stack_variant<>, stack_variant<ordering::seq_cst>, stack_variant<ordering::fences>,
-               stack_variant<ordering::minimal>, stack_variant<backoff::none>, stack_variant<backoff::pause>,
-               stack_variant<backoff::yield>, stack_variant<layout::padded>,
+using stack_variants =
+    std::tuple<stack_variant<>,
+               // ordering
+               stack_variant<ordering::seq_cst>, stack_variant<ordering::fences>,
+               stack_variant<ordering::minimal>, stack_variant<ordering::dmb>,
+               // backoff
+               stack_variant<backoff::none>, stack_variant<backoff::pause>, stack_variant<backoff::fixed<64>>,
+               stack_variant<backoff::jitter<1024>>, stack_variant<backoff::adaptive<1024>>,
+               stack_variant<backoff::yield>,
+               // layout
+               stack_variant<layout::padded>, stack_variant<layout::padded64>, stack_variant<layout::spread>,
+               // waiting
+               stack_variant<waiting::spin_yield>,
+               // algorithm
                stack_variant<algorithm::stack_mutex>>;
 
 /// The map's variants, in the same order.
+using map_variants =
+    std::tuple<map_variant<>,
+               // ordering
+               map_variant<ordering::seq_cst>, map_variant<ordering::fences>, map_variant<ordering::minimal>,
+               map_variant<ordering::dmb>,
+               // backoff
+               map_variant<backoff::none>, map_variant<backoff::pause>, map_variant<backoff::jitter<1024>>,
+               map_variant<backoff::adaptive<1024>>, map_variant<backoff::yield>,
+               // layout
+               map_variant<layout::padded>, map_variant<layout::padded64>,
+               // algorithm
+               map_variant<algorithm::striped>>;
+
+}  // namespace listed
+
+namespace detail {
+
+#if defined(ZEROIPC_EXTRA_VARIANTS)
+using extra = ::zeroipc_extra_variants;
+#else
+struct extra {};
+#endif
+
+/// A user's own variants behind ours; none for a kind of structure of which the file says nothing.
+template <class Extra>
+constexpr auto extra_queues() {
+    if constexpr (requires { typename Extra::queues; })
+        return typename Extra::queues{};
+    else
+        return std::tuple<>{};
+}
+template <class Extra>
+constexpr auto extra_stacks() {
+    if constexpr (requires { typename Extra::stacks; })
+        return typename Extra::stacks{};
+    else
+        return std::tuple<>{};
+}
+template <class Extra>
+constexpr auto extra_maps() {
+    if constexpr (requires { typename Extra::maps; })
+        return typename Extra::maps{};
+    else
+        return std::tuple<>{};
+}
+
+#if defined(ZEROIPC_FEW_VARIANTS)
+/// Of ours the defaults alone.
+template <class Listed>
+using ours = std::tuple<std::tuple_element_t<0, Listed>>;
+#else
+template <class Listed>
+using ours = Listed;
+#endif
+
+}  // namespace detail
+
+/// What there is: ours, and what the file ZEROIPC_EXTRA_VARIANTS adds (variants/docs/adding.md).
+using queue_catalogue =
+    decltype(std::tuple_cat(detail::ours<listed::queue_variants>{}, detail::extra_queues<detail::extra>()));
+using stack_catalogue =
+    decltype(std::tuple_cat(detail::ours<listed::stack_variants>{}, detail::extra_stacks<detail::extra>()));
 using map_catalogue =
-    std::tuple<map_variant<>, map_variant<ordering::seq_cst>, map_variant<ordering::fences>,
-               map_variant<ordering::minimal>, map_variant<backoff::none>, map_variant<backoff::pause>,
-               map_variant<backoff::yield>, map_variant<layout::padded>, map_variant<algorithm::striped>>;
+    decltype(std::tuple_cat(detail::ours<listed::map_variants>{}, detail::extra_maps<detail::extra>()));
 
 /// All variants of all structures.
 using catalogue = decltype(std::tuple_cat(queue_catalogue{}, stack_catalogue{}, map_catalogue{}));
@@ -73,6 +168,7 @@ struct variant_info {
     std::uint32_t max_consumers = 0;  ///< handles that may pop
     std::string progress;
     std::string source;
+    std::string note;  ///< what this machine lacks for it, and what it does instead; mostly empty
 };
 
 /// The catalogue as data, in order.

@@ -15,6 +15,7 @@
 
 #include <sched.h>
 #include <zeroipc/atomics.hpp>
+#include <zeroipc/backoff.hpp>
 #include <zeroipc/error.hpp>
 #include <zeroipc/policy.hpp>
 #include <zeroipc/table.hpp>
@@ -132,9 +133,10 @@ private:
     void await(word& turn, std::uint64_t expected) {
         backoff wait;
         for (std::uint64_t round = 0; round < patience; ++round) {
-            if (ordering::template load<atomics, access::reads_turn>(turn) == expected) return;  // (F1)
+            auto const now = ordering::template load<atomics, access::reads_turn>(turn);  // (F1)
+            if (now == expected) return;
             observer_.backoff();
-            wait();
+            zeroipc::backoff::back_off(wait, expected - now);
             if (round >= 64) ::sched_yield();
         }
         throw error(errc::corrupt, "queue: a cell was not passed on in " + std::to_string(patience) +

@@ -5,11 +5,14 @@
 /// Source: D. Vyukov, "Bounded MPMC queue", 2010.
 
 #include <zeroipc/atomics.hpp>
+#include <zeroipc/backoff.hpp>
 #include <zeroipc/error.hpp>
+#include <zeroipc/layout.hpp>
 #include <zeroipc/policy.hpp>
 #include <zeroipc/table.hpp>
 
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -35,7 +38,8 @@ class ticket_ring {
     using access = ticket_access;
 
 public:
-    static constexpr std::uint64_t item_stride = 8 + format::align_up(ItemBytes, 8);
+    static constexpr std::uint64_t item_stride =
+        zeroipc::layout::slot_stride<layout>(8 + format::align_up(ItemBytes, 8));
     static constexpr std::uint64_t cell_stride = 0;  // the sequence stands in front of its item
     static constexpr bool commits_by_rmw = false;
 
@@ -91,7 +95,9 @@ private:
         return value - (position & (capacity_ - 1));
     }
     [[nodiscard]] std::byte* cell(std::uint64_t position) const noexcept {
-        return cells_ + item_stride * (position & (capacity_ - 1));
+        return cells_ + item_stride * zeroipc::layout::place_of<layout>(
+                                          position & (capacity_ - 1),
+                                          static_cast<unsigned>(std::countr_zero(capacity_)));
     }
     [[nodiscard]] word& sequence(std::uint64_t position) const noexcept {
         return *reinterpret_cast<word*>(cell(position));
@@ -107,12 +113,13 @@ private:
                 ordering::template load<atomics, access::reads_sequence>(sequence(position));  // (S1)
             auto const ahead = static_cast<std::int64_t>(now - relative(position + lead, position));
             if (ahead == 0) {
+                auto const claimed = position;
                 if (ordering::template exchange_if<atomics, access::claims>(index, position,
                                                                             position + 1))  // (S3)
                     return true;
                 observer_.retry();
                 observer_.backoff();
-                wait();
+                zeroipc::backoff::back_off(wait, position - claimed);
             } else if (ahead < 0) {
                 return false;  // full or empty, or its user is slow, or dead
             } else {

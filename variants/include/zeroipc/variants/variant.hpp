@@ -12,6 +12,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace zeroipc::variants {
 
@@ -97,7 +98,8 @@ struct variant {
     static constexpr std::string_view progress = algorithm::progress;
     static constexpr std::string_view source = algorithm::source;
 
-    /// `structure/algorithm/ordering/backoff/layout`; a dash where the algorithm leaves no choice.
+    /// `structure/algorithm/ordering/backoff/layout`; a dash where the algorithm leaves no choice. Behind it, where it is
+    /// not the default, how the waiting operations wait.
     static std::string name() {
         auto const part = [](bool chosen, std::string_view text) {
             return chosen ? std::string(text) : std::string("-");
@@ -105,7 +107,10 @@ struct variant {
         return std::string(structure) + "/" + std::string(algorithm::name) + "/" +
                part(algorithm::takes_ordering, policies::ordering::name) + "/" +
                part(algorithm::takes_backoff, policies::backoff::name) + "/" +
-               std::string(policies::layout::name);
+               std::string(policies::layout::name) +
+               (std::is_same_v<typename policies::waiting, zeroipc::waiting::futex>
+                    ? std::string()
+                    : "/" + std::string(policies::waiting::name));
     }
 };
 
