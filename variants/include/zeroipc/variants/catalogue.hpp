@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "chained_map.hpp"
 #include "faa_ring.hpp"
 #include "minimal_ordering.hpp"
 #include "mutex_ring.hpp"
@@ -46,7 +47,8 @@ using stack_catalogue =
 using map_catalogue =
     std::tuple<map_variant<>, map_variant<ordering::seq_cst>, map_variant<ordering::fences>,
                map_variant<ordering::minimal>, map_variant<backoff::none>, map_variant<backoff::pause>,
-               map_variant<backoff::yield>, map_variant<layout::padded>, map_variant<algorithm::striped>>;
+               map_variant<backoff::yield>, map_variant<layout::padded>, map_variant<algorithm::striped>,
+               map_variant<algorithm::chained>>;
 
 /// All variants of all structures.
 using catalogue = decltype(std::tuple_cat(queue_catalogue{}, stack_catalogue{}, map_catalogue{}));
