@@ -105,6 +105,66 @@ TEMPLATE_TEST_CASE("arrays with locks, and for one producer: a process dies at e
     CHECK(deaths >= 8);
 }
 
+/// The map of chains: whatever its step of death, an operation took place or did not; and each node is in one place.
+TEST_CASE("the map of chains: a process dies at each step, and over the recovery", "[fast]") {
+    watchdog const limit(100);
+    using variant = map_variant<algorithm::chained>;
+    using native = variant::type<std::uint64_t, std::uint64_t>;
+    using mortal_map = variant::on<mortal>::type<std::uint64_t, std::uint64_t>;
+    using table = algorithm::chained::table<native::policies, 8, 8>;
+    enum class operation { insert, assign, erase, exchange };
+    std::uint64_t deaths = 0;
+    for (auto const what : {operation::insert, operation::assign, operation::erase, operation::exchange})
+        for (bool const has_spare : {false, true})
+            for (std::uint64_t k = 1;; ++k) {
+                INFO("operation " << static_cast<int>(what) << ", step " << k);
+                segment_name const name;
+                auto memory = Memory::create(name, 1 << 14);
+                native survivor(memory, "m", 4, {2, 1});
+                survivor.insert(1, 10);
+                survivor.insert(2, 20);
+                if (has_spare) {
+                    native other(memory, "m");
+                    other.insert(3, 30);
+                    other.erase(3);
+                }
+                int const end = killed_before<mortal_map>(name, "m", k, [&](auto& m) {
+                    if (what == operation::insert) m.insert(3, 30);
+                    if (what == operation::assign) m.insert_or_assign(1, 11);
+                    if (what == operation::erase) m.erase(1);
+                    std::uint64_t expected = 10;
+                    if (what == operation::exchange) m.compare_exchange(1, expected, 11);
+                });
+                deaths += end == -SIGKILL;
+                if (k % 3 == 0) survivor.erase(3);
+                if (k % 3 == 1) survivor.insert_or_assign(2, 20);
+                // A newcomer dies over the recovery, or there is nothing to recover for it any more.
+                child heir([&] {
+                    auto mine = Memory::open(name.str());
+                    fate::now() = {};
+                    fate::now().last = 1 + k % 12;
+                    mortal_map const handle(mine, "m");
+                });
+                heir.wait();
+                { native const last(memory, "m"); }
+                auto const one = survivor.find(1);
+                auto const three = survivor.find(3);
+                CHECK(survivor.find(2) == 20);
+                CHECK((!three || (what == operation::insert && three == 30)));
+                if (what == operation::insert)
+                    CHECK(one == 10);
+                else
+                    CHECK((one == 10 || (what == operation::erase ? !one : one == 11)));
+                std::vector<int> seen(table::geometry(4, 2).node_count + 1, 0);
+                table::visit_nodes(memory.base() + memory.find("m")->offset, table::geometry(4, 2, 1),
+                                   [&](std::uint64_t node) { ++seen.at(node); });
+                CHECK(std::count(seen.begin() + 1, seen.end(), 1) ==
+                      static_cast<std::ptrdiff_t>(seen.size() - 1));
+                if (end == 0) break;
+            }
+    CHECK(deaths >= 80);
+}
+
 /// The striped map: whatever its step of death, an operation took place or did not; and no node is lost for good.
 TEST_CASE("the map with striped locks: a process dies at each step", "[fast]") {
     watchdog const limit(100);
