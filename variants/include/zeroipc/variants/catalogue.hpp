@@ -15,6 +15,7 @@
 #include "minimal_ordering.hpp"
 #include "mutex_ring.hpp"
 #include "mutex_stack.hpp"
+#include "open_map.hpp"
 #include "scq_ring.hpp"
 #include "seed_literal.hpp"
 #include "spsc_ring.hpp"
@@ -48,7 +49,7 @@ using map_catalogue =
     std::tuple<map_variant<>, map_variant<ordering::seq_cst>, map_variant<ordering::fences>,
                map_variant<ordering::minimal>, map_variant<backoff::none>, map_variant<backoff::pause>,
                map_variant<backoff::yield>, map_variant<layout::padded>, map_variant<algorithm::striped>,
-               map_variant<algorithm::chained>>;
+               map_variant<algorithm::chained>, map_variant<algorithm::open_addressing>>;
 
 /// All variants of all structures.
 using catalogue = decltype(std::tuple_cat(queue_catalogue{}, stack_catalogue{}, map_catalogue{}));
