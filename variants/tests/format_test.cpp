@@ -151,6 +151,46 @@ TEST_CASE("the map of chains has the constants of layout.json", "[fast]") {
     CHECK(word(one.nodes + 3 * table::item_stride) == packed(0, number("/map/chained/kinds/free"), 0, 0));
 }
 
+TEST_CASE("the map by open addressing has the constants of layout.json", "[fast]") {
+    using open = zeroipc::variants::algorithm::open_addressing;
+    struct odd {
+        char bytes[13];
+    };
+    using map = zeroipc::Map<std::uint64_t, odd, open>;
+    using table = open::table<map::policies, 8, 13>;
+    CHECK(number("/map/algorithms/open") == open::id);
+    CHECK(table::item_stride == 2 * number("/map/open/word_bytes") + 16);
+    CHECK(table::cell_stride ==
+          number("/map/open/word_bytes") + number("/map/open/group_cells") * table::item_stride);
+    CHECK(table::reach == number("/map/open/cells_of_home"));
+    CHECK(64 - table::reach == number("/map/open/version_bits"));
+    auto const g = table::geometry(100, 5, 7);
+    CHECK(g.slots == number("/map/layouts/compact/body"));
+    CHECK(g.groups == g.slots + 5 * number("/map/layouts/compact/line"));
+    CHECK(g.total == g.groups + table::cell_stride * (100 + number("/map/open/groups_more")));
+
+    zeroipc::testing::segment_name const name;
+    auto memory = zeroipc::Memory::create(name, 1 << 16);
+    map m(memory, "m", 1, {2, 1});
+    m.insert(2, {});
+    m.insert(1, {});
+    m.erase(2);
+    m.insert_or_assign(1, {});
+    auto const at = memory.find("m")->offset;
+    auto const one = table::geometry(1, 2, 1);
+    zeroipc::testing::raw_object const raw(name);
+    auto const word = [&](std::uint64_t offset) { return raw.read<std::uint64_t>(at + offset); };
+    CHECK(word(one.groups) == (std::uint64_t{2} << 40 | 1));  // cell 0 again, behind two that were cleared
+    // Two bits of handle slot, and the tag.
+    CHECK(word(one.groups + 8) == (3 << 2 | 1));
+    CHECK(word(one.groups + 8 + table::item_stride) == 2 << 2);
+    CHECK(word(one.groups + 8 + 2 * table::item_stride) == 0);
+    CHECK(word(one.slots + number("/map/open/slot/mine_place/offset")) == 0);
+    CHECK(word(one.slots + number("/map/open/slot/mine_word/offset")) == (3 << 2 | 1));
+    CHECK(word(one.slots + number("/map/open/slot/old_place/offset")) == 0);
+    CHECK(word(one.slots + number("/map/open/slot/old_word/offset")) == (1 << 2 | 1));
+}
+
 /// A word of a fresh SCQ queue of capacity 2, 4 handle slots: N is 4.
 TEST_CASE("a fresh SCQ queue has its places where layout.json says", "[fast]") {
     using scq = zeroipc::variants::algorithm::scq;
