@@ -105,6 +105,81 @@ TEMPLATE_TEST_CASE("arrays with locks, and for one producer: a process dies at e
     CHECK(deaths >= 8);
 }
 
+/// Whether each node or cell is in one place, when all is quiet.
+template <class Map>
+bool all_accounted_for(Memory& memory, std::uint64_t capacity, std::uint32_t handle_slots) {
+    using table = typename Map::algorithm::template table<typename Map::policies, 8, 8>;
+    auto* const base = memory.base() + memory.find("m")->offset;
+    auto const g = table::geometry(capacity, handle_slots, 1);
+    bool right = true;
+    if constexpr (requires { g.node_count; }) {
+        std::vector<int> seen(g.node_count + 1, 0);
+        table::visit_nodes(base, g, [&](std::uint64_t node) { ++seen.at(node); });
+        right = std::all_of(seen.begin() + 1, seen.end(), [](int places) { return places == 1; });
+    } else {
+        table::visit_cells(base, g, [&](bool taken, unsigned keys) { right = right && keys == taken; });
+    }
+    return right;
+}
+
+/// The lock-free maps for comparison: whatever its step of death, an operation took place or did not.
+TEMPLATE_TEST_CASE("chains and open addressing: a process dies at each step, and over the recovery", "[fast]",
+                   (map_variant<algorithm::chained>), (map_variant<algorithm::chained, layout::padded>),
+                   (map_variant<algorithm::open_addressing>),
+                   (map_variant<algorithm::open_addressing, layout::padded>)) {
+    watchdog const limit(100);
+    using variant = TestType;
+    using native = typename variant::template type<std::uint64_t, std::uint64_t>;
+    using mortal_map = typename variant::template on<mortal>::template type<std::uint64_t, std::uint64_t>;
+    enum class operation { insert, assign, erase, exchange };
+    std::uint64_t deaths = 0;
+    for (auto const what : {operation::insert, operation::assign, operation::erase, operation::exchange})
+        for (bool const has_spare : {false, true})
+            for (std::uint64_t k = 1;; ++k) {
+                INFO("operation " << static_cast<int>(what) << ", step " << k);
+                segment_name const name;
+                auto memory = Memory::create(name, 1 << 14);
+                native survivor(memory, "m", 4, {2, 1});
+                survivor.insert(1, 10);
+                survivor.insert(2, 20);
+                if (has_spare) {
+                    native other(memory, "m");
+                    other.insert(3, 30);
+                    other.erase(3);
+                }
+                int const end = killed_before<mortal_map>(name, "m", k, [&](auto& m) {
+                    if (what == operation::insert) m.insert(3, 30);
+                    if (what == operation::assign) m.insert_or_assign(1, 11);
+                    if (what == operation::erase) m.erase(1);
+                    std::uint64_t expected = 10;
+                    if (what == operation::exchange) m.compare_exchange(1, expected, 11);
+                });
+                deaths += end == -SIGKILL;
+                if (k % 3 == 0) survivor.erase(3);
+                if (k % 3 == 1) survivor.insert_or_assign(2, 20);
+                // A newcomer dies over the recovery, or there is nothing to recover for it any more.
+                child heir([&] {
+                    auto mine = Memory::open(name.str());
+                    fate::now() = {};
+                    fate::now().last = 1 + k % 12;
+                    mortal_map const handle(mine, "m");
+                });
+                heir.wait();
+                { native const last(memory, "m"); }
+                auto const one = survivor.find(1);
+                auto const three = survivor.find(3);
+                CHECK(survivor.find(2) == 20);
+                CHECK((!three || (what == operation::insert && three == 30)));
+                if (what == operation::insert)
+                    CHECK(one == 10);
+                else
+                    CHECK((one == 10 || (what == operation::erase ? !one : one == 11)));
+                CHECK(all_accounted_for<native>(memory, 4, 2));
+                if (end == 0) break;
+            }
+    CHECK(deaths >= 60);
+}
+
 /// The striped map: whatever its step of death, an operation took place or did not; and no node is lost for good.
 TEST_CASE("the map with striped locks: a process dies at each step", "[fast]") {
     watchdog const limit(100);

@@ -107,6 +107,90 @@ TEST_CASE("the other algorithms of stack and map have the constants of layout.js
     CHECK(raw.read<std::uint64_t>(at + number("/map/striped/pool/died/offset")) == 0);
 }
 
+TEST_CASE("the map of chains has the constants of layout.json", "[fast]") {
+    using chained = zeroipc::variants::algorithm::chained;
+    struct odd {
+        char bytes[13];
+    };
+    using map = zeroipc::Map<std::uint64_t, odd, chained>;
+    using table = chained::table<map::policies, 8, 13>;
+    CHECK(number("/map/algorithms/chained") == chained::id);
+    CHECK(table::item_stride == 2 * number("/map/chained/word_bytes") + 16);
+    auto const body = number("/map/layouts/compact/body");
+    auto const line = number("/map/layouts/compact/line");
+    auto const g = table::geometry(100, 5, 7);
+    CHECK(g.node_count == 100 + 100 / number("/map/chained/nodes_per_capacity/divided_by") +
+                              number("/map/chained/nodes_per_capacity/plus") +
+                              5 * number("/map/chained/nodes_per_handle"));
+    CHECK(g.slots == body);
+    CHECK(g.heads == body + 5 * line);
+    CHECK(g.nodes % number("/map/chained/nodes_alignment") == 0);
+    CHECK(g.nodes - (g.heads + number("/map/chained/bucket_bytes") * 100) < 64);
+    CHECK(g.total == g.nodes + table::item_stride * g.node_count);
+
+    // One bucket, 13 nodes, two handle slots: a word has 4 bits of node, 2 of handle slot, the kind, the tag.
+    zeroipc::testing::segment_name const name;
+    auto memory = zeroipc::Memory::create(name, 1 << 16);
+    map m(memory, "m", 1, {2, 1});
+    m.insert(2, {});
+    m.insert(1, {});
+    m.erase(2);
+    auto const at = memory.find("m")->offset;
+    auto const one = table::geometry(1, 2, 1);
+    zeroipc::testing::raw_object const raw(name);
+    auto const word = [&](std::uint64_t offset) { return raw.read<std::uint64_t>(at + offset); };
+    CHECK(one.node_count == 13);
+    auto const packed = [](std::uint64_t tag, std::uint64_t kind, std::uint64_t by, std::uint64_t next) {
+        return tag << 8 | kind << 6 | by << 4 | next;
+    };
+    CHECK(word(one.heads) == packed(2, 0, 0, 2));
+    CHECK(word(one.nodes + table::item_stride) == packed(3, number("/map/chained/kinds/live"), 0, 0));
+    CHECK(word(one.nodes) == packed(3, number("/map/chained/kinds/marked"), 1, 0));
+    CHECK(word(one.slots + number("/map/chained/slot/state/offset")) ==
+          1U << number("/map/chained/state_bits/what"));  // nothing, with node 1 as spare
+    CHECK(word(one.nodes + 3 * table::item_stride) == packed(0, number("/map/chained/kinds/free"), 0, 0));
+}
+
+TEST_CASE("the map by open addressing has the constants of layout.json", "[fast]") {
+    using open = zeroipc::variants::algorithm::open_addressing;
+    struct odd {
+        char bytes[13];
+    };
+    using map = zeroipc::Map<std::uint64_t, odd, open>;
+    using table = open::table<map::policies, 8, 13>;
+    CHECK(number("/map/algorithms/open") == open::id);
+    CHECK(table::item_stride == 2 * number("/map/open/word_bytes") + 16);
+    CHECK(table::cell_stride ==
+          number("/map/open/word_bytes") + number("/map/open/group_cells") * table::item_stride);
+    CHECK(table::reach == number("/map/open/cells_of_home"));
+    CHECK(64 - table::reach == number("/map/open/version_bits"));
+    auto const g = table::geometry(100, 5, 7);
+    CHECK(g.slots == number("/map/layouts/compact/body"));
+    CHECK(g.groups == g.slots + 5 * number("/map/layouts/compact/line"));
+    CHECK(g.total == g.groups + table::cell_stride * (100 + number("/map/open/groups_more")));
+
+    zeroipc::testing::segment_name const name;
+    auto memory = zeroipc::Memory::create(name, 1 << 16);
+    map m(memory, "m", 1, {2, 1});
+    m.insert(2, {});
+    m.insert(1, {});
+    m.erase(2);
+    m.insert_or_assign(1, {});
+    auto const at = memory.find("m")->offset;
+    auto const one = table::geometry(1, 2, 1);
+    zeroipc::testing::raw_object const raw(name);
+    auto const word = [&](std::uint64_t offset) { return raw.read<std::uint64_t>(at + offset); };
+    CHECK(word(one.groups) == (std::uint64_t{2} << 40 | 1));  // cell 0 again, behind two that were cleared
+    // Two bits of handle slot, and the tag.
+    CHECK(word(one.groups + 8) == (3 << 2 | 1));
+    CHECK(word(one.groups + 8 + table::item_stride) == 2 << 2);
+    CHECK(word(one.groups + 8 + 2 * table::item_stride) == 0);
+    CHECK(word(one.slots + number("/map/open/slot/mine_place/offset")) == 0);
+    CHECK(word(one.slots + number("/map/open/slot/mine_word/offset")) == (3 << 2 | 1));
+    CHECK(word(one.slots + number("/map/open/slot/old_place/offset")) == 0);
+    CHECK(word(one.slots + number("/map/open/slot/old_word/offset")) == (1 << 2 | 1));
+}
+
 /// A word of a fresh SCQ queue of capacity 2, 4 handle slots: N is 4.
 TEST_CASE("a fresh SCQ queue has its places where layout.json says", "[fast]") {
     using scq = zeroipc::variants::algorithm::scq;

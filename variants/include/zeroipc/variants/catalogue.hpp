@@ -11,12 +11,14 @@
 #include <vector>
 
 #include "backoffs.hpp"
+#include "chained_map.hpp"
 #include "faa_ring.hpp"
 #include "full_fences.hpp"
 #include "layouts.hpp"
 #include "minimal_ordering.hpp"
 #include "mutex_ring.hpp"
 #include "mutex_stack.hpp"
+#include "open_map.hpp"
 #include "scq_ring.hpp"
 #include "seed_literal.hpp"
 #include "spsc_ring.hpp"
@@ -89,7 +91,8 @@ using map_variants =
                // layout
                map_variant<layout::padded>, map_variant<layout::padded64>,
                // algorithm
-               map_variant<algorithm::striped>>;
+               map_variant<algorithm::striped>, map_variant<algorithm::chained>,
+               map_variant<algorithm::open_addressing>>;
 
 }  // namespace listed
 
