@@ -28,6 +28,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace zeroipc::variants {
@@ -100,6 +101,7 @@ public:
     /// Copies the value of a key. Lock-free; O(1); writes nothing shared.
     /// \return false if the key was absent at one moment during the call. \throws error(errc::corrupt)
     bool find(key const& k, void* value) {
+        if (value != nullptr) std::memset(value, 0, ValueBytes);  // GCC 12 does not see that a hit fills it
         auto const home = home_for(k);
         for (std::uint64_t round = 0; round < patience; ++round) {
             auto const seen = locate(home, k, value);
