@@ -180,6 +180,26 @@ TEMPLATE_TEST_CASE("chains and open addressing: a process dies at each step, and
     CHECK(deaths >= 60);
 }
 
+/// All keys at one home: full is said when no cell is left, nothing is lost by it, and one removal makes room.
+TEST_CASE("open addressing: a home has 40 cells", "[fast]") {
+    segment_name const name;
+    auto memory = Memory::create(name, 1 << 14);
+    map_variant<algorithm::open_addressing>::type<std::uint64_t, std::uint64_t> m(memory, "m", 1, {2, 1});
+    for (std::uint64_t lap = 0; lap < 3; ++lap) {
+        for (std::uint64_t key = 0; key < 40; ++key) CHECK(m.insert(key, lap) == outcome::inserted);
+        CHECK(m.insert(40, lap) == outcome::full);
+        CHECK(m.insert(39, lap) == outcome::present);
+        CHECK(m.insert_or_assign(7, 70) == outcome::full);  // a new value needs a cell, for a moment
+        CHECK(m.find(7) == lap);
+        CHECK(m.was_size() == 40);
+        CHECK(m.erase(20));
+        CHECK(m.insert_or_assign(7, 70) == outcome::assigned);
+        CHECK(m.insert(40, lap) == outcome::inserted);
+        for (std::uint64_t key = 0; key <= 40; ++key) CHECK(m.erase(key) == (key != 20));
+        CHECK(m.was_empty());
+    }
+}
+
 /// The striped map: whatever its step of death, an operation took place or did not; and no node is lost for good.
 TEST_CASE("the map with striped locks: a process dies at each step", "[fast]") {
     watchdog const limit(100);

@@ -3,7 +3,7 @@
 /// A map of chains: one list of nodes a bucket, sorted by key, changed by compare-exchange (M. M. Michael, "High
 /// performance dynamic lock-free hash tables and list-based sets", 2002), with tagged indices instead of pointers.
 ///
-/// A node has one word: what it is (free, private, live, marked), the next node, a handle slot, and a tag that grows with
+/// A node has one word: what it is (free, taken, live, marked), the next node, a handle slot, and a tag that grows with
 /// every change of the word, whatever the node is at that time: so no value of it comes again until the tag wraps.
 ///
 /// - A node is inserted by the exchange of its predecessor's word: from there on it is live.
@@ -37,7 +37,7 @@
 
 namespace zeroipc::variants {
 
-/// Numbers of the ordered accesses, for ordering policies and for the comments.
+/// Numbers of the ordered accesses, for ordering policies and for the comments; (C7) and (C8) are fences.
 enum class chained_access : int {
     reads_word = 1,  ///< (C1) acquire; partners (C2), and the fence (C7)
     commits = 2,     ///< (C2) acq_rel: every change of a word in a chain; partners (C1), (C2), (C3), (C6)

@@ -33,7 +33,7 @@
 
 namespace zeroipc::variants {
 
-/// Numbers of the ordered accesses, for ordering policies and for the comments.
+/// Numbers of the ordered accesses, for ordering policies and for the comments; (O7) and (O8) are fences.
 enum class open_access : int {
     reads_home = 1,         ///< (O1) acquire; partner (O2)
     commits = 2,            ///< (O2) acq_rel: every change of a home's word; partners (O1), (O2), (O3), (O6)
