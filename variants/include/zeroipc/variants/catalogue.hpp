@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "elimination_stack.hpp"
 #include "faa_ring.hpp"
 #include "minimal_ordering.hpp"
 #include "mutex_ring.hpp"
@@ -40,7 +41,8 @@ using stack_catalogue =
     std::tuple<stack_variant<>, stack_variant<ordering::seq_cst>, stack_variant<ordering::fences>,
                stack_variant<ordering::minimal>, stack_variant<backoff::none>, stack_variant<backoff::pause>,
                stack_variant<backoff::yield>, stack_variant<layout::padded>,
-               stack_variant<algorithm::stack_mutex>>;
+               stack_variant<algorithm::stack_mutex>, stack_variant<algorithm::elimination>,
+               stack_variant<algorithm::flat_combining>>;
 
 /// The map's variants, in the same order.
 using map_catalogue =
