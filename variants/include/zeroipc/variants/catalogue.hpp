@@ -12,6 +12,7 @@
 
 #include "elimination_stack.hpp"
 #include "faa_ring.hpp"
+#include "flat_combining_stack.hpp"
 #include "minimal_ordering.hpp"
 #include "mutex_ring.hpp"
 #include "mutex_stack.hpp"
