@@ -8,10 +8,15 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <functional>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "zeroipc_census.hpp"
 #include "zeroipc_mortal.hpp"
 #include "zeroipc_testing.hpp"
 
@@ -156,6 +161,179 @@ TEST_CASE("the map with striped locks: a process dies at each step", "[fast]") {
             if (end == 0) break;
         }
     CHECK(deaths >= 20);
+}
+
+/// A backoff policy in which somebody else runs: while a push of the stack with elimination backs off, its offer stands.
+struct others_go_on {
+    using policy_kind = policy::backoff_kind;
+    static constexpr std::string_view name = "others_go_on";
+    static inline std::function<void()> const* others = nullptr;
+    void operator()() const {
+        if (others == nullptr) return;
+        auto const mine = fate::now();
+        auto const* const once = std::exchange(others, nullptr);
+        fate::now() = {};
+        (*once)();
+        fate::now() = mine;
+    }
+};
+
+/// Three handles on a stack with elimination, in the middle of an exchange: a push loses its race to a third handle, and
+/// while its offer stands, a pop loses its own.
+class exchange {
+public:
+    using variant = stack_variant<algorithm::elimination, others_go_on, observer::counting>;
+    using ring = ring_of<mortal_of<variant>>;
+    static constexpr std::uint32_t slots = 3;
+
+    /// \param lost_at the step of the push before which the third handle pushes, and of the pop.
+    exchange(std::uint64_t capacity, unsigned filled, std::uint64_t push_lost_at, std::uint64_t pop_lost_at)
+        : shape_(ring::geometry(capacity, slots)),
+          memory_(shape_.total / 64 + 1),
+          push_lost_at_(push_lost_at),
+          pop_lost_at_(pop_lost_at) {
+        for (std::uint64_t i = 1; i <= filled; ++i) thirds(i);
+    }
+
+    /// \param push_dies the step before which it does so; 0: never. \param pop_dies the same.
+    void run(std::uint64_t push_dies, std::uint64_t pop_dies) {
+        std::function<void()> const before_pop = [&] { thirds(21); };
+        std::function<void()> const while_offered = [&] {
+            offered = true;
+            fate f;
+            f.last = pop_dies;
+            f.interrupted_at = pop_lost_at_;
+            f.interruption = &before_pop;
+            pop_lived = survives(f, [&] { popped = pop_.try_pop(&item); });
+            met = pop_.observed().helps != 0;
+        };
+        std::function<void()> const before_push = [&] { thirds(11); };
+        others_go_on::others = &while_offered;
+        fate f;
+        f.last = push_dies;
+        f.interrupted_at = push_lost_at_;
+        f.interruption = &before_push;
+        std::uint64_t const mine = 100;
+        push_lived = survives(f, [&] { pushed = push_.try_push(&mine); });
+        others_go_on::others = nullptr;
+    }
+
+    /// Takes the dead ones' slots over, counts the nodes, and empties the stack.
+    std::vector<std::uint64_t> left() {
+        if (!push_lived) CHECK(ring::recover(base(), shape_, 0));
+        if (!pop_lived) CHECK(ring::recover(base(), shape_, 1));
+        CHECK(conserved<mortal_of<variant>>(base(), shape_.capacity, slots));
+        ring heir(base(), shape_, push_lived && !pop_lived ? 1 : 0);
+        std::vector<std::uint64_t> all;
+        for (std::uint64_t one = 0; heir.try_pop(&one);) all.push_back(one);
+        for (std::uint64_t i = 0; i < shape_.capacity; ++i) CHECK(heir.try_push(&i));
+        CHECK_FALSE(heir.try_push(&item));
+        for (std::uint64_t one = 0; heir.try_pop(&one);) CHECK(one < shape_.capacity);
+        CHECK(conserved<mortal_of<variant>>(base(), shape_.capacity, slots));
+        return all;
+    }
+
+    bool offered = false, met = false;
+    bool push_lived = true, pop_lived = true;
+    bool pushed = false, popped = false;
+    std::uint64_t item = 0;
+    std::vector<std::uint64_t> by_third{};
+
+private:
+    struct alignas(64) line {
+        std::byte bytes[64];
+    };
+    std::byte* base() { return memory_.front().bytes; }
+    void thirds(std::uint64_t one) {
+        if (third_.try_push(&one)) by_third.push_back(one);
+    }
+
+    variants::elimination_geometry shape_;
+    std::vector<line> memory_;
+    std::uint64_t push_lost_at_;
+    std::uint64_t pop_lost_at_;
+    ring push_{base(), shape_, 0};
+    ring pop_{base(), shape_, 1};
+    ring third_{base(), shape_, 2};
+};
+
+/// What an exchange left is what it should be.
+void judge(exchange& e) {
+    auto expected = e.by_third;
+    auto left = e.left();
+    std::reverse(left.begin(), left.end());
+    auto const mine = std::count(left.begin(), left.end(), 100U);
+    std::erase(left, 100U);
+    // In hand at its death: the top, or what was offered.
+    if (e.popped && e.item != 100) std::erase(expected, e.item);
+    if (!e.pop_lived && left.size() + 1 == expected.size() && left != expected)
+        for (auto const one : expected)
+            if (std::find(left.begin(), left.end(), one) == left.end()) {
+                std::erase(expected, one);
+                break;
+            }
+    CHECK(left == expected);
+    bool const taken = e.met || (e.popped && e.item == 100);
+    CHECK(mine <= (taken ? 0 : 1));
+    if (e.push_lived && e.pushed && e.pop_lived) CHECK(mine == (taken ? 0 : 1));
+    if (e.push_lived && !e.pushed) CHECK((mine == 0 && !taken));
+}
+
+TEST_CASE("elimination: a push and a pop meet beside the stack, wherever they lost their races", "[fast]") {
+    watchdog const limit(100);
+    for (std::uint64_t capacity = 1; capacity <= 4; ++capacity) {
+        unsigned met = 0;
+        bool push_lost = true;
+        for (std::uint64_t i = 1; push_lost; ++i) {
+            bool pop_lost = true;
+            push_lost = false;
+            for (std::uint64_t j = 1; pop_lost && j < 100; ++j) {
+                exchange e(capacity, 1, i, j);
+                e.run(0, 0);
+                INFO("capacity " << capacity << ", push lost at " << i << ", pop at " << j);
+                push_lost = push_lost || e.by_third.size() > 1 || i < 15;
+                pop_lost = e.offered && j < 40;
+                CHECK((!e.met || (e.pushed && e.popped && e.item == 100)));
+                met += e.met;
+                judge(e);
+            }
+        }
+        // The first item and the two of the third handle must leave room.
+        INFO("capacity " << capacity);
+        CHECK((met > 0) == (capacity > 3));
+    }
+}
+
+TEST_CASE("elimination: either process dies at each step of an exchange", "[fast]") {
+    watchdog const limit(100);
+    // Where they lose their races: just before their commits.
+    std::uint64_t deaths = 0, after_exchange = 0, offers = 0;
+    for (std::uint64_t i = 1; i < 25; ++i)
+        for (std::uint64_t j = 1; j < 12; ++j) {
+            exchange whole(4, 1, i, j);
+            whole.run(0, 0);
+            if (!whole.met) continue;
+            for (bool const push_dies : {true, false}) {
+                bool lived = false;
+                for (std::uint64_t k = 1; !lived; ++k) {
+                    exchange e(4, 1, i, j);
+                    e.run(push_dies ? k : 0, push_dies ? 0 : k);
+                    lived = push_dies ? e.push_lived : e.pop_lived;
+                    INFO((push_dies ? "push" : "pop")
+                         << " dies before step " << k << ", lost at " << i << " and " << j);
+                    deaths += !lived;
+                    after_exchange += !lived && e.met;
+                    offers += e.offered;
+                    judge(e);
+                    REQUIRE(k < 200);
+                }
+            }
+        }
+    CHECK(deaths > 50);
+    CHECK(after_exchange > 3);
+    CHECK(offers > 20);
+    std::printf("elimination: %llu deaths in exchanges, %llu behind the commit\n",
+                static_cast<unsigned long long>(deaths), static_cast<unsigned long long>(after_exchange));
 }
 
 /// Why the ticket ring does not claim to be safe from kills.
