@@ -218,6 +218,27 @@ public:
         others_go_on::others = nullptr;
     }
 
+    /// The push dies before a step; its heir pushes another item, of the same node; then the pop loses its race.
+    void run_heir(std::uint64_t push_dies) {
+        std::function<void()> const before_push = [&] { thirds(11); };
+        fate f;
+        f.last = push_dies;
+        f.interrupted_at = push_lost_at_;
+        f.interruption = &before_push;
+        std::uint64_t const mine = 100;
+        push_lived = survives(f, [&] { pushed = push_.try_push(&mine); });
+        if (push_lived) return;
+        CHECK(ring::recover(base(), shape_, 0));
+        ring heir(base(), shape_, 0);
+        std::uint64_t const another = 200;
+        CHECK(heir.try_push(&another));
+        std::function<void()> const before_pop = [&] { thirds(21); };
+        fate g;
+        g.interrupted_at = pop_lost_at_;
+        g.interruption = &before_pop;
+        survives(g, [&] { popped = pop_.try_pop(&item); });
+    }
+
     /// Takes the dead ones' slots over, counts the nodes, and empties the stack.
     std::vector<std::uint64_t> left() {
         if (!push_lived) CHECK(ring::recover(base(), shape_, 0));
@@ -304,9 +325,32 @@ TEST_CASE("elimination: a push and a pop meet beside the stack, wherever they lo
     }
 }
 
+TEST_CASE("elimination: an offer that a dead push left is none any more when its node is pushed again",
+          "[fast]") {
+    watchdog const limit(100);
+    std::uint64_t deaths = 0;
+    for (std::uint64_t i = 1; i < 25; ++i)
+        for (std::uint64_t j = 1; j < 12; ++j) {
+            bool lived = false;
+            for (std::uint64_t k = 1; !lived; ++k) {
+                exchange e(6, 1, i, j);
+                e.run_heir(k);
+                lived = e.push_lived;
+                deaths += !lived;
+                INFO("push dies before step " << k << ", lost at " << i << " and pop at " << j);
+                auto all = e.left();
+                if (e.popped) all.push_back(e.item);
+                CHECK(std::count(all.begin(), all.end(), 200U) == (lived ? 0 : 1));
+                CHECK(std::count(all.begin(), all.end(), 100U) <= 1);
+                for (auto const one : e.by_third) CHECK(std::count(all.begin(), all.end(), one) == 1);
+                REQUIRE(k < 200);
+            }
+        }
+    CHECK(deaths > 50);
+}
+
 TEST_CASE("elimination: either process dies at each step of an exchange", "[fast]") {
     watchdog const limit(100);
-    // Where they lose their races: just before their commits.
     std::uint64_t deaths = 0, after_exchange = 0, offers = 0;
     for (std::uint64_t i = 1; i < 25; ++i)
         for (std::uint64_t j = 1; j < 12; ++j) {

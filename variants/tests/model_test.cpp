@@ -182,7 +182,7 @@ void explore_meetings(effort const& how, bool heirs) {
         {"the push has an heir",
          3,
          1,
-         {{{act::push}}, {{act::push}}, {{act::pop}}, {{act::pop}, {0}}},
+         {{{act::push}}, {{act::push}}, {{act::pop}}, {{act::push}, {0}}},
          {0},
          {2, 0}},
         {"the pop has an heir",
