@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <functional>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -452,6 +453,60 @@ TEST_CASE("the ring claimed by fetch-add: who comes behind a dead process waits 
         CHECK(stuck >=
               4);  // between claim and passing on: the turn's load, two halves of the copy, the turn's store
     }
+}
+
+/// Why flat combining does not claim to be safe from kills; and that only a combiner's death stops the others.
+TEST_CASE("flat combining: a killed combiner stops everybody, another death nobody", "[fast]") {
+    watchdog const limit(100);
+    using stack = mortal_of<stack_variant<algorithm::flat_combining, backoff::none>>;
+    for (bool const push : {true, false})
+        for (bool const heir_first : {true, false}) {
+            unsigned stopped = 0;
+            unsigned harmless = 0;
+            unsigned carried_out = 0;
+            for (std::uint64_t k = 1;; ++k) {
+                segment_name const name;
+                auto memory = Memory::create(name, 1 << 14);
+                stack survivor(memory, "s", 4, {3});
+                survivor.push(1);
+                survivor.push(2);
+                int const end = killed_before<stack>(name, "s", k, [&](auto& s) { push_or_pop(s, push, 3); });
+                std::optional<stack> heir;
+                if (heir_first) heir.emplace(memory, "s");
+                bool const ends = comes_to_an_end([&] { survivor.try_push(9); });
+                if (!heir) heir.emplace(memory, "s");
+                INFO((push ? "push" : "pop") << " dies before step " << k);
+                if (!ends) {
+                    ++stopped;
+                    CHECK(end != 0);
+                    CHECK(heir->handle_slot() == 2);  // nobody gets the dead one's
+                    CHECK_FALSE(comes_to_an_end([&] { heir->try_push(10); }));
+                    continue;
+                }
+                CHECK(heir->handle_slot() == 1);
+                std::vector<std::uint64_t> left;
+                for (std::uint64_t item = 0; heir->try_pop(item);) left.push_back(item);
+                std::reverse(left.begin(), left.end());
+                bool const done = push ? left.size() == 4 : left.size() == 2;
+                // Before the survivor's item, or, if it carried both out, behind it.
+                using items = std::vector<std::uint64_t>;
+                if (!done)
+                    CHECK(left == items{1, 2, 9});
+                else if (push)
+                    CHECK((left == items{1, 2, 3, 9} || left == items{1, 2, 9, 3}));
+                else
+                    CHECK((left == items{1, 9} || left == items{1, 2}));
+                for (std::uint64_t i = 0; i < 4; ++i) CHECK(survivor.try_push(i));
+                CHECK_FALSE(heir->try_push(4));
+                if (end == 0) break;
+                ++harmless;
+                carried_out += done;
+            }
+            CHECK(stopped >= 8);
+            CHECK(harmless >= 3);
+            // By the survivor, or by the dead one itself just before its end.
+            if (!heir_first) CHECK(carried_out >= 1);
+        }
 }
 
 /// Why SCQ does not claim to be safe from kills; and that it is lock-free all the same.

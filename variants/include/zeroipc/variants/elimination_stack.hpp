@@ -13,7 +13,9 @@
 /// (L3): there top's value is one whose depth leaves room, the pop has begun, and so has the push, whose offer had been read.
 /// The push is not over, as the exchange that follows finds the offer where it was: tags make each offer like no other, and
 /// only its own push ends it. So a push that is eliminated found room, and a pop takes what came last. The fence before (L3)
-/// makes that moment current with respect to every negative answer, here and in other structures.
+/// makes that moment current with respect to every negative answer, here and in other structures. (Without weak memory the
+/// look would not be needed: of the two commits that both lost to, one lies within both operations, and before a push, or
+/// behind a pop, there is room. The explorer finds no run that needs it. It is kept as the argument that needs no order.)
 ///
 /// *No item is torn:* the words are written before (E1), and again only behind (E4), which is behind (E3) if the offer was
 /// taken, and makes (E3) fail if it was not.
