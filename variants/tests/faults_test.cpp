@@ -8,10 +8,16 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <functional>
+#include <optional>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "zeroipc_census.hpp"
 #include "zeroipc_mortal.hpp"
 #include "zeroipc_testing.hpp"
 
@@ -253,6 +259,223 @@ TEST_CASE("the map with striped locks: a process dies at each step", "[fast]") {
     CHECK(deaths >= 20);
 }
 
+/// A backoff policy in which somebody else runs: while a push of the stack with elimination backs off, its offer stands.
+struct others_go_on {
+    using policy_kind = policy::backoff_kind;
+    static constexpr std::string_view name = "others_go_on";
+    static inline std::function<void()> const* others = nullptr;
+    void operator()() const {
+        if (others == nullptr) return;
+        auto const mine = fate::now();
+        auto const* const once = std::exchange(others, nullptr);
+        fate::now() = {};
+        (*once)();
+        fate::now() = mine;
+    }
+};
+
+/// Three handles on a stack with elimination, in the middle of an exchange: a push loses its race to a third handle, and
+/// while its offer stands, a pop loses its own.
+class exchange {
+public:
+    using variant = stack_variant<algorithm::elimination, others_go_on, observer::counting>;
+    using ring = ring_of<mortal_of<variant>>;
+    static constexpr std::uint32_t slots = 3;
+
+    /// \param lost_at the step of the push before which the third handle pushes, and of the pop.
+    exchange(std::uint64_t capacity, unsigned filled, std::uint64_t push_lost_at, std::uint64_t pop_lost_at)
+        : shape_(ring::geometry(capacity, slots)),
+          memory_(shape_.total / 64 + 1),
+          push_lost_at_(push_lost_at),
+          pop_lost_at_(pop_lost_at) {
+        for (std::uint64_t i = 1; i <= filled; ++i) thirds(i);
+    }
+
+    /// \param push_dies the step before which it does so; 0: never. \param pop_dies the same.
+    void run(std::uint64_t push_dies, std::uint64_t pop_dies) {
+        std::function<void()> const before_pop = [&] { thirds(21); };
+        std::function<void()> const while_offered = [&] {
+            offered = true;
+            fate f;
+            f.last = pop_dies;
+            f.interrupted_at = pop_lost_at_;
+            f.interruption = &before_pop;
+            pop_lived = survives(f, [&] { popped = pop_.try_pop(&item); });
+            met = pop_.observed().helps != 0;
+        };
+        std::function<void()> const before_push = [&] { thirds(11); };
+        others_go_on::others = &while_offered;
+        fate f;
+        f.last = push_dies;
+        f.interrupted_at = push_lost_at_;
+        f.interruption = &before_push;
+        std::uint64_t const mine = 100;
+        push_lived = survives(f, [&] { pushed = push_.try_push(&mine); });
+        others_go_on::others = nullptr;
+    }
+
+    /// The push dies before a step; its heir pushes another item, of the same node; then the pop loses its race.
+    void run_heir(std::uint64_t push_dies) {
+        std::function<void()> const before_push = [&] { thirds(11); };
+        fate f;
+        f.last = push_dies;
+        f.interrupted_at = push_lost_at_;
+        f.interruption = &before_push;
+        std::uint64_t const mine = 100;
+        push_lived = survives(f, [&] { pushed = push_.try_push(&mine); });
+        if (push_lived) return;
+        CHECK(ring::recover(base(), shape_, 0));
+        ring heir(base(), shape_, 0);
+        std::uint64_t const another = 200;
+        CHECK(heir.try_push(&another));
+        std::function<void()> const before_pop = [&] { thirds(21); };
+        fate g;
+        g.interrupted_at = pop_lost_at_;
+        g.interruption = &before_pop;
+        survives(g, [&] { popped = pop_.try_pop(&item); });
+    }
+
+    /// Takes the dead ones' slots over, counts the nodes, and empties the stack.
+    std::vector<std::uint64_t> left() {
+        if (!push_lived) CHECK(ring::recover(base(), shape_, 0));
+        if (!pop_lived) CHECK(ring::recover(base(), shape_, 1));
+        CHECK(conserved<mortal_of<variant>>(base(), shape_.capacity, slots));
+        ring heir(base(), shape_, push_lived && !pop_lived ? 1 : 0);
+        std::vector<std::uint64_t> all;
+        for (std::uint64_t one = 0; heir.try_pop(&one);) all.push_back(one);
+        for (std::uint64_t i = 0; i < shape_.capacity; ++i) CHECK(heir.try_push(&i));
+        CHECK_FALSE(heir.try_push(&item));
+        for (std::uint64_t one = 0; heir.try_pop(&one);) CHECK(one < shape_.capacity);
+        CHECK(conserved<mortal_of<variant>>(base(), shape_.capacity, slots));
+        return all;
+    }
+
+    bool offered = false, met = false;
+    bool push_lived = true, pop_lived = true;
+    bool pushed = false, popped = false;
+    std::uint64_t item = 0;
+    std::vector<std::uint64_t> by_third{};
+
+private:
+    struct alignas(64) line {
+        std::byte bytes[64];
+    };
+    std::byte* base() { return memory_.front().bytes; }
+    void thirds(std::uint64_t one) {
+        if (third_.try_push(&one)) by_third.push_back(one);
+    }
+
+    variants::elimination_geometry shape_;
+    std::vector<line> memory_;
+    std::uint64_t push_lost_at_;
+    std::uint64_t pop_lost_at_;
+    ring push_{base(), shape_, 0};
+    ring pop_{base(), shape_, 1};
+    ring third_{base(), shape_, 2};
+};
+
+/// What an exchange left is what it should be.
+void judge(exchange& e) {
+    auto expected = e.by_third;
+    auto left = e.left();
+    std::reverse(left.begin(), left.end());
+    auto const mine = std::count(left.begin(), left.end(), 100U);
+    std::erase(left, 100U);
+    // In hand at its death: the top, or what was offered.
+    if (e.popped && e.item != 100) std::erase(expected, e.item);
+    if (!e.pop_lived && left.size() + 1 == expected.size() && left != expected)
+        for (auto const one : expected)
+            if (std::find(left.begin(), left.end(), one) == left.end()) {
+                std::erase(expected, one);
+                break;
+            }
+    CHECK(left == expected);
+    bool const taken = e.met || (e.popped && e.item == 100);
+    CHECK(mine <= (taken ? 0 : 1));
+    if (e.push_lived && e.pushed && e.pop_lived) CHECK(mine == (taken ? 0 : 1));
+    if (e.push_lived && !e.pushed) CHECK((mine == 0 && !taken));
+}
+
+TEST_CASE("elimination: a push and a pop meet beside the stack, wherever they lost their races", "[fast]") {
+    watchdog const limit(100);
+    for (std::uint64_t capacity = 1; capacity <= 4; ++capacity) {
+        unsigned met = 0;
+        bool push_lost = true;
+        for (std::uint64_t i = 1; push_lost; ++i) {
+            bool pop_lost = true;
+            push_lost = false;
+            for (std::uint64_t j = 1; pop_lost && j < 100; ++j) {
+                exchange e(capacity, 1, i, j);
+                e.run(0, 0);
+                INFO("capacity " << capacity << ", push lost at " << i << ", pop at " << j);
+                push_lost = push_lost || e.by_third.size() > 1 || i < 15;
+                pop_lost = e.offered && j < 40;
+                CHECK((!e.met || (e.pushed && e.popped && e.item == 100)));
+                met += e.met;
+                judge(e);
+            }
+        }
+        // The first item and the two of the third handle must leave room.
+        INFO("capacity " << capacity);
+        CHECK((met > 0) == (capacity > 3));
+    }
+}
+
+TEST_CASE("elimination: an offer that a dead push left is none any more when its node is pushed again",
+          "[fast]") {
+    watchdog const limit(100);
+    std::uint64_t deaths = 0;
+    for (std::uint64_t i = 1; i < 25; ++i)
+        for (std::uint64_t j = 1; j < 12; ++j) {
+            bool lived = false;
+            for (std::uint64_t k = 1; !lived; ++k) {
+                exchange e(6, 1, i, j);
+                e.run_heir(k);
+                lived = e.push_lived;
+                deaths += !lived;
+                INFO("push dies before step " << k << ", lost at " << i << " and pop at " << j);
+                auto all = e.left();
+                if (e.popped) all.push_back(e.item);
+                CHECK(std::count(all.begin(), all.end(), 200U) == (lived ? 0 : 1));
+                CHECK(std::count(all.begin(), all.end(), 100U) <= 1);
+                for (auto const one : e.by_third) CHECK(std::count(all.begin(), all.end(), one) == 1);
+                REQUIRE(k < 200);
+            }
+        }
+    CHECK(deaths > 50);
+}
+
+TEST_CASE("elimination: either process dies at each step of an exchange", "[fast]") {
+    watchdog const limit(100);
+    std::uint64_t deaths = 0, after_exchange = 0, offers = 0;
+    for (std::uint64_t i = 1; i < 25; ++i)
+        for (std::uint64_t j = 1; j < 12; ++j) {
+            exchange whole(4, 1, i, j);
+            whole.run(0, 0);
+            if (!whole.met) continue;
+            for (bool const push_dies : {true, false}) {
+                bool lived = false;
+                for (std::uint64_t k = 1; !lived; ++k) {
+                    exchange e(4, 1, i, j);
+                    e.run(push_dies ? k : 0, push_dies ? 0 : k);
+                    lived = push_dies ? e.push_lived : e.pop_lived;
+                    INFO((push_dies ? "push" : "pop")
+                         << " dies before step " << k << ", lost at " << i << " and " << j);
+                    deaths += !lived;
+                    after_exchange += !lived && e.met;
+                    offers += e.offered;
+                    judge(e);
+                    REQUIRE(k < 200);
+                }
+            }
+        }
+    CHECK(deaths > 50);
+    CHECK(after_exchange > 3);
+    CHECK(offers > 20);
+    std::printf("elimination: %llu deaths in exchanges, %llu behind the commit\n",
+                static_cast<unsigned long long>(deaths), static_cast<unsigned long long>(after_exchange));
+}
+
 /// Why the ticket ring does not claim to be safe from kills.
 TEST_CASE("the ticket ring: a process that dies between claim and publication stops all others", "[fast]") {
     using native = Queue<std::uint64_t, variants::algorithm::ticket>;
@@ -325,6 +548,60 @@ TEST_CASE("the ring claimed by fetch-add: who comes behind a dead process waits 
         CHECK(stuck >=
               4);  // between claim and passing on: the turn's load, two halves of the copy, the turn's store
     }
+}
+
+/// Why flat combining does not claim to be safe from kills; and that only a combiner's death stops the others.
+TEST_CASE("flat combining: a killed combiner stops everybody, another death nobody", "[fast]") {
+    watchdog const limit(100);
+    using stack = mortal_of<stack_variant<algorithm::flat_combining, backoff::none>>;
+    for (bool const push : {true, false})
+        for (bool const heir_first : {true, false}) {
+            unsigned stopped = 0;
+            unsigned harmless = 0;
+            unsigned carried_out = 0;
+            for (std::uint64_t k = 1;; ++k) {
+                segment_name const name;
+                auto memory = Memory::create(name, 1 << 14);
+                stack survivor(memory, "s", 4, {3});
+                survivor.push(1);
+                survivor.push(2);
+                int const end = killed_before<stack>(name, "s", k, [&](auto& s) { push_or_pop(s, push, 3); });
+                std::optional<stack> heir;
+                if (heir_first) heir.emplace(memory, "s");
+                bool const ends = comes_to_an_end([&] { survivor.try_push(9); });
+                if (!heir) heir.emplace(memory, "s");
+                INFO((push ? "push" : "pop") << " dies before step " << k);
+                if (!ends) {
+                    ++stopped;
+                    CHECK(end != 0);
+                    CHECK(heir->handle_slot() == 2);  // nobody gets the dead one's
+                    CHECK_FALSE(comes_to_an_end([&] { heir->try_push(10); }));
+                    continue;
+                }
+                CHECK(heir->handle_slot() == 1);
+                std::vector<std::uint64_t> left;
+                for (std::uint64_t item = 0; heir->try_pop(item);) left.push_back(item);
+                std::reverse(left.begin(), left.end());
+                bool const done = push ? left.size() == 4 : left.size() == 2;
+                // Before the survivor's item, or, if it carried both out, behind it.
+                using items = std::vector<std::uint64_t>;
+                if (!done)
+                    CHECK(left == items{1, 2, 9});
+                else if (push)
+                    CHECK((left == items{1, 2, 3, 9} || left == items{1, 2, 9, 3}));
+                else
+                    CHECK((left == items{1, 9} || left == items{1, 2}));
+                for (std::uint64_t i = 0; i < 4; ++i) CHECK(survivor.try_push(i));
+                CHECK_FALSE(heir->try_push(4));
+                if (end == 0) break;
+                ++harmless;
+                carried_out += done;
+            }
+            CHECK(stopped >= 8);
+            CHECK(harmless >= 3);
+            // By the survivor, or by the dead one itself just before its end.
+            if (!heir_first) CHECK(carried_out >= 1);
+        }
 }
 
 /// Why SCQ does not claim to be safe from kills; and that it is lock-free all the same.

@@ -78,6 +78,51 @@ TEST_CASE("the other algorithms of stack and map have the constants of layout.js
     CHECK(number("/stack/mutex/item_alignment") == 8);
     CHECK(ring_of<zeroipc::Stack<odd, mutex>>::item_stride == 16);
 
+    auto const stack_body = number("/stack/layouts/compact/body");
+    auto const stack_line = number("/stack/layouts/compact/line");
+    using elimination = zeroipc::variants::algorithm::elimination;
+    using with_offers = ring_of<zeroipc::Stack<odd, elimination>>;
+    CHECK(number("/stack/algorithms/elimination") == elimination::id);
+    CHECK(with_offers::handles_a_place == number("/stack/elimination/handles_a_place"));
+    auto const linked = ring_of<zeroipc::Stack<odd>>::geometry(100, 9);
+    auto const offers = with_offers::geometry(100, 9);
+    CHECK(offers.nodes == linked.nodes);
+    CHECK(offers.offers == (linked.total + stack_line - 1) / stack_line * stack_line);
+    CHECK(offers.board == offers.offers + 9 * stack_line);
+    CHECK(offers.places == 2);
+    CHECK(with_offers::geometry(100, 1).places == number("/stack/elimination/places_least"));
+    CHECK(with_offers::geometry(100, 1000).places == number("/stack/elimination/places_most"));
+    CHECK(offers.total == offers.board + 2 * stack_line);
+
+    using combining = zeroipc::variants::algorithm::flat_combining;
+    using combined = ring_of<zeroipc::Stack<odd, combining>>;
+    CHECK(number("/stack/algorithms/flat_combining") == combining::id);
+    CHECK(combined::item_stride == 16);
+    auto const records = combined::geometry(100, 9);
+    CHECK(records.slots == stack_body + stack_line * number("/stack/flat_combining/lines"));
+    CHECK(records.records == records.slots + 9 * stack_line);
+    CHECK(records.items == records.records + 9 * stack_line);
+    CHECK(records.total == records.items + 16 * 100);
+    {
+        zeroipc::testing::segment_name const name;
+        auto memory = zeroipc::Memory::create(name, 1 << 16);
+        zeroipc::Stack<std::uint64_t, combining> s(memory, "s", 4, {3});
+        s.try_push(77);
+        auto const start = memory.find("s")->offset;
+        auto const g = ring_of<decltype(s)>::geometry(4, 3);
+        zeroipc::testing::raw_object const raw(name);
+        auto const first = start + stack_body;
+        CHECK(raw.read<std::uint64_t>(first + number("/stack/flat_combining/first_line/lock/offset")) == 0);
+        CHECK(raw.read<std::uint64_t>(first + number("/stack/flat_combining/first_line/used/offset")) == 1);
+        CHECK(raw.read<std::uint64_t>(start + g.records +
+                                      number("/stack/flat_combining/record/state/offset")) ==
+              number("/stack/flat_combining/states/answer_yes"));
+        CHECK(raw.read<std::uint64_t>(start + g.records +
+                                      number("/stack/flat_combining/record/item/offset")) == 77);
+        CHECK(raw.read<std::uint64_t>(start + g.items) == 77);
+        CHECK(raw.read<std::uint64_t>(start + number("/stack/layouts/compact/top")) == 1);
+    }
+
     CHECK(number("/map/algorithms/striped") == striped::id);
     using map = zeroipc::Map<std::uint64_t, odd, striped>;
     using table = striped::table<map::policies, 8, 13>;

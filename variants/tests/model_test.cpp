@@ -6,9 +6,12 @@
 #include <zeroipc_model/container_scenes.hpp>
 #include <zeroipc_model/map_scene.hpp>
 
+#include <bit>
 #include <catch2/catch.hpp>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -123,6 +126,105 @@ TEMPLATE_LIST_TEST_CASE("who waits for the dead is found", "[fast]", subjects) {
                         result.text.substr(0, result.text.find('\n')).c_str());
         }
     }
+}
+
+/// A container scene of the stack with elimination that counts the runs in which an offer was taken: its mark stays.
+template <class Policies>
+class meeting_scene : public container_scene<Policies> {
+    using above = container_scene<Policies>;
+
+public:
+    static inline std::uint64_t met = 0;
+
+    meeting_scene(typename above::shape const& s, std::vector<part> const& parts)
+        : above(s, parts),
+          where_(
+              ring_on_model<Policies>::geometry(s.capacity, static_cast<std::uint32_t>(parts.size()) + 1)) {}
+
+    std::string check() override {
+        auto const shift = std::bit_width(where_.node_count());
+        bool taken = false;
+        for (std::uint64_t slot = 0; slot < where_.handle_slots; ++slot) {
+            std::uint64_t offer = 0;
+            std::memcpy(&offer, this->base() + where_.offers + Policies::layout::line * slot, sizeof offer);
+            taken = taken || (offer >> shift & 1) != 0;
+        }
+        met += taken;
+        return above::check();
+    }
+
+private:
+    variants::elimination_geometry where_;
+};
+
+/// Elimination with a backoff that gives the processor away, so that an offer stands while others go on. (The model has
+/// that for who blocks; nobody does here.)
+struct patient_elimination : variants::algorithm::elimination {
+    static constexpr std::string_view progress = "blocking";
+};
+
+/// Two threads must lose their race, to a third one, and meet before either tries again.
+/// \param heirs whether somebody takes the dead one's place in the middle, too; else all is recovered at the end.
+void explore_meetings(effort const& how, bool heirs) {
+    using policies = zeroipc::detail::stack_policies<patient_elimination>;
+    using scene = meeting_scene<policies>;
+    struct {
+        std::string name;
+        std::uint64_t capacity;
+        unsigned filled;
+        std::vector<part> parts;
+        std::vector<unsigned> victims;
+        bounds within;
+        bool meet = true;  ///< whether they can: the third one's push leaves room
+    } const all[] = {
+        {"no room", 2, 1, {{{act::push}}, {{act::push}}, {{act::pop}}}, {}, {3, 2}, false},
+        {"room", 3, 1, {{{act::push}}, {{act::push}}, {{act::pop}}}, {}, {3, 2}},
+        {"full at times", 2, 1, {{{act::push}}, {{act::push, act::pop}}, {{act::pop}}}, {}, {3, 2}},
+        {"seen from outside",
+         3,
+         1,
+         {{{act::push}}, {{act::push, act::size, act::push}}, {{act::pop}}},
+         {},
+         {3, 1}},
+        {"the push dies", 3, 1, {{{act::push}}, {{act::push}}, {{act::pop}}}, {0}, {2, 1}},
+        {"the pop dies", 3, 1, {{{act::pop}}, {{act::push}}, {{act::push}}}, {0}, {2, 1}},
+        {"the push has an heir",
+         3,
+         1,
+         {{{act::push}}, {{act::push}}, {{act::pop}}, {{act::push}, {0}}},
+         {0},
+         {2, 0}},
+        {"the pop has an heir",
+         3,
+         1,
+         {{{act::pop}}, {{act::push}}, {{act::push}}, {{act::pop}, {0}}},
+         {0},
+         {2, 0}},
+    };
+    for (auto const& one : all) {
+        if (one.parts.size() > 3 && !heirs) continue;
+        scene::met = 0;
+        typename container_scene<policies>::shape const shape{false, one.capacity, one.filled, 0, true, true};
+        scene_plan const plan{one.name, [&] { return std::make_unique<scene>(shape, one.parts); },
+                              one.victims, one.within};
+        auto const result = explore_scene(plan, how);
+        INFO(one.name << ": " << result.text);
+        CHECK(result.right);
+        CHECK(result.exhausted);
+        CHECK((scene::met > 0) == one.meet);
+        std::printf("elimination, %s: %s; an offer was taken in %llu runs\n", one.name.c_str(),
+                    result.line().c_str(), static_cast<unsigned long long>(scene::met));
+    }
+}
+
+TEST_CASE("a push and a pop that lost their races meet", "[medium]") {
+    if constexpr (std::is_same_v<subjects, variants::stack_catalogue>)
+        explore_meetings({.less_stale = 1}, false);
+}
+
+TEST_CASE("a push and a pop that lost their races meet, within larger bounds", "[slow]") {
+    if constexpr (std::is_same_v<subjects, variants::stack_catalogue>)
+        explore_meetings({.random = 100'000}, true);
 }
 
 TEMPLATE_LIST_TEST_CASE("what is wrong on purpose is found", "[fast]", subjects) {

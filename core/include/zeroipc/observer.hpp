@@ -25,7 +25,7 @@ struct counting {
     using policy_kind = policy::observer_kind;
     static constexpr std::string_view name = "counting";
     std::uint64_t retries = 0;       ///< commits that lost their race
-    std::uint64_t helps = 0;         ///< shared indices raised on behalf of another handle
+    std::uint64_t helps = 0;         ///< indices raised, and operations ended, on behalf of another handle
     std::uint64_t backoffs = 0;      ///< rounds of backoff
     std::uint64_t system_calls = 0;  ///< futex waits and wakes
     void retry() noexcept { ++retries; }

@@ -52,6 +52,20 @@ struct treiber_geometry {
     }
 };
 
+namespace detail {
+
+/// What an operation of the stack does after a lost race. \return whether it is done now without the stack: then it
+/// ends, and the nodes in hand are as before. The second parameter is the newest value of top, which may be renewed.
+struct back_off {
+    template <class Backoff>
+    bool operator()(Backoff& wait, std::uint64_t& /*now*/) const {
+        wait();
+        return false;
+    }
+};
+
+}  // namespace detail
+
 /// The stack on raw bytes. One object is one handle: it is used by one thread at a time.
 /// \tparam Policies with members layout, ordering, backoff, observer and atomics.
 template <class Policies, std::size_t ItemBytes>
@@ -100,7 +114,9 @@ public:
 
     /// Puts an item on top. Lock-free; O(1) without contention. Commit: (L2) on the top word.
     /// \return false if the stack was full at one moment during the call. \throws error(errc::corrupt)
-    bool try_push(void const* item) {
+    /// \param lost what to do after a lost race (see detail::back_off), for algorithms that derive from this one.
+    template <class Lost = detail::back_off>
+    bool try_push(void const* item, Lost const& lost = {}) {
         if (spare_ == 0 && !may_refill()) return false;
         auto& top = *lists_[stack_list];
         auto* const node = node_at(spare_);
@@ -123,14 +139,19 @@ public:
                 settle({});
                 return true;
             }
-            wait();
+            if (lost(wait, now)) {
+                settle({spare_, 0});
+                return true;
+            }
         }
         no_progress();
     }
 
     /// Takes the item on top. Lock-free; O(1) without contention. Commit: (L2) on the top word.
     /// \return false if the stack was empty at one moment during the call. \throws error(errc::corrupt)
-    bool try_pop(void* item) {
+    /// \param lost as in try_push.
+    template <class Lost = detail::back_off>
+    bool try_pop(void* item, Lost const& lost = {}) {
         auto& top = *lists_[stack_list];
         backoff wait;
         auto now = ordering::template load<atomics, access::reads_first>(top);  // (L1)
@@ -153,7 +174,10 @@ public:
                 if (holds_ != 0) give_back();
                 return true;
             }
-            wait();
+            if (lost(wait, now)) {
+                settle({spare_, 0});
+                return true;
+            }
         }
         no_progress();
     }
@@ -255,7 +279,7 @@ public:
         }
     }
 
-private:
+protected:
     enum list : unsigned { stack_list, free_list };
     enum class doing : std::uint64_t { nothing, push, pop, refill, give_back };
     struct unsettled {};

@@ -12,7 +12,9 @@
 
 #include "backoffs.hpp"
 #include "chained_map.hpp"
+#include "elimination_stack.hpp"
 #include "faa_ring.hpp"
+#include "flat_combining_stack.hpp"
 #include "full_fences.hpp"
 #include "layouts.hpp"
 #include "minimal_ordering.hpp"
@@ -77,7 +79,8 @@ using stack_variants =
                // waiting
                stack_variant<waiting::spin_yield>,
                // algorithm
-               stack_variant<algorithm::stack_mutex>>;
+               stack_variant<algorithm::stack_mutex>, stack_variant<algorithm::elimination>,
+               stack_variant<algorithm::flat_combining>>;
 
 /// The map's variants, in the same order.
 using map_variants =

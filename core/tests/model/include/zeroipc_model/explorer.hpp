@@ -152,7 +152,10 @@ public:
     }
 
     /// After a step that changed shared memory.
-    void changed() noexcept { idle_ = 0; }
+    void changed() noexcept {
+        idle_ = 0;
+        looked_in_vain_.fill(false);
+    }
 
     /// The running thread can't go on before somebody else did something.
     void yield() {
@@ -160,6 +163,7 @@ public:
             fail("no progress: thread " + std::to_string(running_) + " waits, and nobody changes anything" +
                  the_dead());
         state_[running_] = state::yielded;
+        looked_in_vain_[running_] = true;
         give_way();
     }
 
@@ -305,6 +309,7 @@ private:
         preemptions_ = how_.preemptions;
         stale_ = how_.stale;
         idle_ = 0;
+        looked_in_vain_.fill(false);
         time_ = 0;
         timeouts_ = 0;
         for (unsigned t = 0; t < threads_; ++t) {
@@ -432,6 +437,10 @@ private:
         unsigned n = 0;
         if (current != nobody) options[n++] = current;
         for (;;) {
+            // Two that wait must not keep a third one from what they wait for.
+            for (unsigned t = 0; t < threads_ && current == nobody; ++t)
+                if (state_[t] == state::ready && !looked_in_vain_[t]) options[n++] = t;
+            if (n > 0 && current == nobody) break;
             for (unsigned t = 0; t < threads_; ++t)
                 if (t != current && state_[t] == state::ready) options[n++] = t;
             if (n > 0) break;
@@ -563,6 +572,7 @@ private:
     unsigned preemptions_ = 0;
     unsigned stale_ = 0;
     unsigned idle_ = 0;
+    std::array<bool, most_threads> looked_in_vain_{};  ///< has yielded, and nobody has changed anything since
     unsigned timeouts_ = 0;
     std::uint64_t time_ = 0;
     bool failed_ = false;
