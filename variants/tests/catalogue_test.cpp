@@ -6,7 +6,10 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdint>
+#include <fstream>
+#include <iterator>
 #include <set>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -36,6 +39,21 @@ TEST_CASE("names are unique and of five parts, or of six where waiting differs",
         CHECK_FALSE((one.unsafe && one.kill_safe));
         // Who waits for a lock of the kernel is not lock-free.
         CHECK_FALSE((one.uses_kernel_locks && one.progress != "blocking"));
+    }
+}
+
+TEST_CASE("the page of the variants explains each part of each name", "[fast]") {
+    std::ifstream file(ZEROIPC_VARIANTS_PAGE);
+    std::string const page(std::istreambuf_iterator<char>(file), {});
+    REQUIRE(page.find("# The variants") == 0);
+    for (auto const& one : variants::list()) {
+        std::istringstream parts(one.name);
+        std::string part;
+        std::getline(parts, part, '/');  // the structure
+        while (std::getline(parts, part, '/')) {
+            INFO(one.name << ": " << part);
+            CHECK((part == "-" || page.find("| `" + part + "` |") != std::string::npos));
+        }
     }
 }
 

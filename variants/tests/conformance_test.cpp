@@ -266,7 +266,8 @@ void run_threads(variant const& v, std::uint64_t capacity, std::uint64_t items) 
     check(v, track, items);
 }
 
-void run_processes(variant const& v, std::uint64_t capacity, std::uint64_t items) {
+/// \param other whose policies the consumers have: of the same bytes
+void run_processes(variant const& v, variant const& other, std::uint64_t capacity, std::uint64_t items) {
     watchdog const limit(200);
     segment_name const name;
     {
@@ -283,7 +284,7 @@ void run_processes(variant const& v, std::uint64_t capacity, std::uint64_t items
     for (std::uint64_t who = 0; who < consumers(v); ++who)
         all.emplace_back([&, who] {
             auto memory = Memory::open(name.str());
-            consume(v, memory, who, items, *track);
+            consume(other, memory, who, items, *track);
         });
     for (auto& one : all) CHECK(one.wait() == 0);
     check(v, *track, items);
@@ -293,7 +294,7 @@ TEST_CASE("producers and consumers", "[fast]") {
     with_each([](variant const& v) {
         if (v.unsafe) return;
         run_threads(v, 4, rounds(4000));
-        run_processes(v, 4, rounds(4000));
+        run_processes(v, v, 4, rounds(4000));
     });
 }
 
@@ -303,9 +304,28 @@ TEST_CASE("producers and consumers, longer", "[medium]") {
         for (auto const capacity : sizes({1, 2, 256})) {
             if (capacity < v.min_capacity) continue;
             run_threads(v, capacity, rounds(8000));
-            run_processes(v, capacity, rounds(8000));
+            run_processes(v, v, capacity, rounds(8000));
         }
     });
+}
+
+TEST_CASE("processes with different policies work on one structure, where its bytes are the same", "[fast]") {
+    // Producers have one variant's ordering, backoff and waiting, consumers the next one's of the same bytes, in a ring.
+    auto const& all = the_variants();
+    unsigned mixed = 0;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        for (std::size_t step = 1; step < all.size(); ++step) {
+            auto const& other = all[(i + step) % all.size()];
+            if (other.algorithm_id != all[i].algorithm_id || other.layout_id != all[i].layout_id) continue;
+            if (all[i].unsafe || !all[i].both_roles()) break;
+            INFO(all[i].name << " and " << other.name);
+            run_processes(all[i], other, 4, rounds(1000));
+            ++mixed;
+            break;
+        }
+    }
+    std::printf("%u pairs of variants mixed\n", mixed);
+    CHECK(mixed > 0);
 }
 
 TEST_CASE("waiting operations hand over between processes", "[fast]") {
