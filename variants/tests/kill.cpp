@@ -3,8 +3,6 @@
 
 #include <fnmatch.h>
 #include <unistd.h>
-#include <zeroipc/variants/catalogue.hpp>
-#include <zeroipc/zeroipc.hpp>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -27,9 +25,9 @@
 #include <vector>
 
 #include "kill_figures.hpp"
+#include "kill_subjects.hpp"
 #include "zeroipc/tools/progress.hpp"
-#include "zeroipc_item_kills.hpp"
-#include "zeroipc_map_kills.hpp"
+#include "zeroipc_kills.hpp"
 
 namespace {
 
@@ -39,45 +37,13 @@ using namespace zeroipc::testing;
 constexpr int usage_error = 2;
 constexpr int interrupted_status = 130;
 
-/// A variant that is asked for by name, or all that claim to be kill-safe.
-struct subject {
-    std::string name;
-    bool kill_safe = false;
-    bool wrong_on_purpose = false;
-    std::uint64_t min_capacity = 1;
-    std::uint64_t most_workers = ~std::uint64_t{0};  ///< that may push, or that may pop
-    std::function<kill_report(kill_plan const&, kill_watch const&)> run;
-};
-
-template <class Workload>
-subject subject_of(std::string name) {
-    using algorithm = typename Workload::structure::algorithm;
-    subject one;
-    one.name = std::move(name);
-    one.kill_safe = algorithm::kill_safe;
-    one.min_capacity = algorithm::min_capacity;
-    if constexpr (requires { algorithm::unsafe; }) one.wrong_on_purpose = algorithm::unsafe;
-    if constexpr (requires { algorithm::max_producers; })
-        one.most_workers = std::min<std::uint64_t>(one.most_workers, algorithm::max_producers);
-    if constexpr (requires { algorithm::max_consumers; })
-        one.most_workers = std::min<std::uint64_t>(one.most_workers, algorithm::max_consumers);
-    one.run = [](kill_plan const& plan, kill_watch const& watch) {
-        return kill_run<Workload>(plan, watch).run();
-    };
-    return one;
-}
+using subject = kill_subject;
 
 /// Everything that can be killed on.
 std::vector<subject> subjects() {
-    std::vector<subject> all;
-    variants::for_each_variant([&]<class Variant>() {
-        if constexpr (Variant::structure == "map")
-            all.push_back(subject_of<map_kills<typename Variant::template type<std::uint64_t, wide_value>>>(
-                Variant::name()));
-        else
-            all.push_back(
-                subject_of<item_kills<typename Variant::template type<std::uint64_t>>>(Variant::name()));
-    });
+    auto all = queue_kill_subjects();
+    for (auto&& more : {stack_kill_subjects(), map_kill_subjects()})
+        all.insert(all.end(), more.begin(), more.end());
     return all;
 }
 
