@@ -165,7 +165,7 @@ struct patient_elimination : variants::algorithm::elimination {
 
 /// Two threads must lose their race, to a third one, and meet before either tries again.
 /// \param heirs whether somebody takes the dead one's place in the middle, too; else all is recovered at the end.
-void explore_meetings(effort const& how, bool heirs) {
+[[maybe_unused]] void explore_meetings(effort const& how, bool heirs) {
     using policies = zeroipc::detail::stack_policies<patient_elimination>;
     using scene = meeting_scene<policies>;
     struct {
