@@ -37,10 +37,11 @@ constexpr bool is_default = !Taken || std::is_same_v<Policy, Default>;
 /// Whether an exploration of this variant shows what no other one's does. Backoff is nothing to the model, nor does the
 /// way of waiting change what operations do.
 template <class Variant>
-constexpr bool is_visible = !Variant::uses_kernel_locks && !Variant::unsafe &&
-                            is_default<typename Variant::policies::backoff, zeroipc::backoff::exponential,
-                                       Variant::algorithm::takes_backoff> &&
-                            is_default<typename Variant::policies::waiting, zeroipc::waiting::futex>;
+constexpr bool is_visible =
+    !Variant::uses_kernel_locks && !Variant::unsafe &&
+    is_default<typename Variant::policies::backoff, zeroipc::backoff::exponential,
+               Variant::algorithm::takes_backoff> &&
+    is_default<typename Variant::policies::waiting, typename Variant::policies::default_waiting>;
 
 /// Where words lie changes no interleaving of accesses to them: layouts are glanced at, the compact one is explored.
 template <class Variant>

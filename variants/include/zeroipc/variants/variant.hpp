@@ -108,7 +108,7 @@ struct variant {
                part(algorithm::takes_ordering, policies::ordering::name) + "/" +
                part(algorithm::takes_backoff, policies::backoff::name) + "/" +
                std::string(policies::layout::name) +
-               (std::is_same_v<typename policies::waiting, zeroipc::waiting::futex>
+               (std::is_same_v<typename policies::waiting, typename policies::default_waiting>
                     ? std::string()
                     : "/" + std::string(policies::waiting::name));
     }
