@@ -807,7 +807,7 @@ TEST_CASE("faults that are planted in the queue of a run are found in it, and in
         {"an item is lost",
          [](Queue& queue) {
              Item item;
-             return queue.try_pop(item);
+             return queue.try_pop(item) && item.number() != 0;  // which no sum misses: then one more
          },
          {" sent and ", "sums"}},
         {"an item is lost and another comes twice",
