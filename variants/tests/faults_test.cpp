@@ -303,26 +303,14 @@ public:
             pop_lived = survives(f, [&] { popped = pop_.try_pop(&item); });
             met = pop_.observed().helps != 0;
         };
-        std::function<void()> const before_push = [&] { thirds(11); };
         others_go_on::others = &while_offered;
-        fate f;
-        f.last = push_dies;
-        f.interrupted_at = push_lost_at_;
-        f.interruption = &before_push;
-        std::uint64_t const mine = 100;
-        push_lived = survives(f, [&] { pushed = push_.try_push(&mine); });
+        push_after_losing(push_dies);
         others_go_on::others = nullptr;
     }
 
     /// The push dies before a step; its heir pushes another item, of the same node; then the pop loses its race.
     void run_heir(std::uint64_t push_dies) {
-        std::function<void()> const before_push = [&] { thirds(11); };
-        fate f;
-        f.last = push_dies;
-        f.interrupted_at = push_lost_at_;
-        f.interruption = &before_push;
-        std::uint64_t const mine = 100;
-        push_lived = survives(f, [&] { pushed = push_.try_push(&mine); });
+        push_after_losing(push_dies);
         if (push_lived) return;
         CHECK(ring::recover(base(), shape_, 0));
         ring heir(base(), shape_, 0);
@@ -355,6 +343,17 @@ public:
     bool pushed = false, popped = false;
     std::uint64_t item = 0;
     std::vector<std::uint64_t> by_third{};
+
+    /// The push, which first loses its race, and dies before a step.
+    void push_after_losing(std::uint64_t push_dies) {
+        std::function<void()> const before_push = [&] { thirds(11); };
+        fate f;
+        f.last = push_dies;
+        f.interrupted_at = push_lost_at_;
+        f.interruption = &before_push;
+        std::uint64_t const mine = 100;
+        push_lived = survives(f, [&] { pushed = push_.try_push(&mine); });
+    }
 
 private:
     struct alignas(64) line {

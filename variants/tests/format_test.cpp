@@ -5,21 +5,16 @@
 
 #include <catch2/catch.hpp>
 #include <cstdint>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <string>
 
+#include "format_number.hpp"
 #include "zeroipc_testing.hpp"
 
 namespace {
 
 using zeroipc::Queue;
+using zeroipc::testing::number;
 using zeroipc::testing::ring_of;
-
-std::uint64_t number(char const* pointer) {
-    static auto const all = nlohmann::json::parse(std::ifstream(ZEROIPC_FORMAT_DIR "/layout.json"));
-    return all.at(nlohmann::json::json_pointer(pointer)).get<std::uint64_t>();
-}
 
 TEST_CASE("the other queue algorithms have the constants of layout.json", "[fast]") {
     using ticket = zeroipc::variants::algorithm::ticket;

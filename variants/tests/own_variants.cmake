@@ -1,13 +1,7 @@
 # Variants of a user's own join by one option: the example is configured, built and checked as its guide says.
 #   cmake -Dsource=<tree> -Dwork=<folder> -Dcompiler=<c++> -Dvariants=<header> -P own_variants.cmake
 file(REMOVE_RECURSE ${work})
-function(must)
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE out ERROR_VARIABLE out)
-  if(NOT status EQUAL 0)
-    message(FATAL_ERROR "${ARGN}\nended with ${status}:\n${out}")
-  endif()
-  set(output "${out}" PARENT_SCOPE)
-endfunction()
+include(${source}/cmake/must.cmake)
 
 must(${CMAKE_COMMAND} -S ${source} -B ${work} -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_COMPILER=${compiler}
      -DZEROIPC_FEW_VARIANTS=ON -DZEROIPC_EXTRA_VARIANTS=${variants})

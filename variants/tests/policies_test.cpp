@@ -8,13 +8,12 @@
 #include <array>
 #include <catch2/catch.hpp>
 #include <cstdint>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "format_number.hpp"
 #include "zeroipc_testing.hpp"
 
 namespace {
@@ -169,11 +168,6 @@ TEST_CASE("an order of slots is a permutation, and neighbours lie in different l
         CHECK(places.size() == slots);
         if (bits >= 6) CHECK(together == 0);
     }
-}
-
-std::uint64_t number(std::string const& pointer) {
-    static auto const all = nlohmann::json::parse(std::ifstream(ZEROIPC_FORMAT_DIR "/layout.json"));
-    return all.at(nlohmann::json::json_pointer(pointer)).get<std::uint64_t>();
 }
 
 template <class Layout>

@@ -151,6 +151,10 @@ inline void cpu_relax() noexcept {
     std::atomic_signal_fence(std::memory_order_seq_cst);
 #endif
 }
+/// Some turns of one.
+inline void cpu_relax(std::uint64_t turns) noexcept {
+    for (; turns > 0; --turns) cpu_relax();
+}
 
 }  // namespace zeroipc::atomics
 

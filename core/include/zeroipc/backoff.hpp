@@ -34,7 +34,7 @@ struct exponential {
     static constexpr std::uint32_t limit = 64;
 
     void operator()() noexcept {
-        for (std::uint32_t i = 0; i < pauses_; ++i) atomics::cpu_relax();
+        atomics::cpu_relax(pauses_);
         if (pauses_ < limit) pauses_ *= 2;
     }
 

@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "atomics.hpp"
+#include "detail/hand.hpp"
 #include "error.hpp"
 #include "layout.hpp"
 #include "policy.hpp"
@@ -106,7 +107,7 @@ public:
           slot_(at<slot_record>(base, g.slots + layout::line * std::uint64_t{slot})),
           shape_(g),
           me_(slot + 1) {
-        hand const now = unpack(slot_->state.load(std::memory_order_relaxed));
+        hand const now = hand::unpacked(slot_->state.load(std::memory_order_relaxed));
         if (now.what != doing::nothing || now.second != 0 || now.first > shape_.nodes)
             corrupt("a handle slot names a node that does not exist");
         spare_ = now.first;
@@ -223,7 +224,7 @@ public:
     /// \return false only if the slot's bytes are impossible.
     static bool recover(std::byte* base, treiber_geometry const& g, std::uint32_t slot) {
         treiber_stack self(base, g, slot, unsettled{});
-        hand now = unpack(self.slot_->state.load(std::memory_order_relaxed));
+        hand now = hand::unpacked(self.slot_->state.load(std::memory_order_relaxed));
         auto const expected = self.slot_->expected.load(std::memory_order_relaxed);
         auto const gained = self.gain_of(now.what, expected);
         if (now.first > self.shape_.nodes || now.second > self.shape_.nodes || gained > self.shape_.nodes)
@@ -273,7 +274,7 @@ public:
         }
         for (std::uint32_t s = 0; s < g.handle_slots; ++s) {
             auto* const record = at<slot_record>(base, g.slots + layout::line * std::uint64_t{s});
-            auto const held = unpack(record->state.load(std::memory_order_acquire));
+            auto const held = hand::unpacked(record->state.load(std::memory_order_acquire));
             if (held.first != 0) visit(held.first);
             if (held.second != 0) visit(held.second);
         }
@@ -291,18 +292,8 @@ protected:
     };
     static_assert(sizeof(slot_record) == 16, "a handle slot's record has two words: see format/stack.md");
 
-    /// Nodes are numbered from 1; 0 is none.
-    struct hand {
-        std::uint64_t first = 0;   ///< the spare; in a push, the node that is pushed
-        std::uint64_t second = 0;  ///< to be given back
-        doing what = doing::nothing;
-    };
-    static constexpr std::uint64_t pack(hand const& h) noexcept {
-        return static_cast<std::uint64_t>(h.what) | h.first << 4 | h.second << 34;
-    }
-    static constexpr hand unpack(std::uint64_t state) noexcept {
-        return {(state >> 4) & 0x3fffffffU, state >> 34, static_cast<doing>(state & 15)};
-    }
+    /// The spare node, in a push the one that is pushed; and one to be given back.
+    using hand = zeroipc::detail::hand<doing>;
 
     /// A private copy of the geometry, and the packing of a list's word: tag, handle slot, node.
     struct shape {
@@ -404,7 +395,7 @@ protected:
         // first: towards that value we have done nothing yet.
         slot_->expected.store(now, std::memory_order_relaxed);
         atomics::order_for_undertaker();
-        slot_->state.store(pack(intent), std::memory_order_relaxed);
+        slot_->state.store(intent.packed(), std::memory_order_relaxed);
         atomics::order_for_undertaker();
         auto const author = shape_.slot(now);
         if (author != me_ && author != 0 && author <= shape_.handle_slots) {
@@ -424,7 +415,7 @@ protected:
     void settle(hand const& h) noexcept {
         atomics::order_for_undertaker();
         auto const kept = h.first != 0 ? hand{h.first, h.second} : hand{h.second, 0};
-        ordering::template store<atomics, access::settles_slot>(slot_->state, pack(kept));  // (L6)
+        ordering::template store<atomics, access::settles_slot>(slot_->state, kept.packed());  // (L6)
         atomics::order_for_undertaker();
         spare_ = kept.first;
         holds_ = kept.second;

@@ -77,6 +77,16 @@ private:
     static constexpr std::uint32_t sleeping = 1;
 };
 
+/// Makes that many attempts with a pause behind each. \return whether one succeeded
+template <class Try>
+bool succeeds_within(int spins, Try&& attempt) {
+    for (int i = 0; i < spins; ++i) {
+        if (attempt()) return true;
+        atomics::cpu_relax();
+    }
+    return false;
+}
+
 }  // namespace detail
 
 namespace waiting {
@@ -127,10 +137,7 @@ struct sleeping {
     static bool wait(typename detail::waiters<Atomics>::word& at, Try&& attempt, deadline const& end,
                      Observer& observer) {
         using waiters = detail::waiters<Atomics>;
-        for (int i = 0; i < spins; ++i) {
-            if (attempt()) return true;
-            atomics::cpu_relax();
-        }
+        if (detail::succeeds_within(spins, attempt)) return true;
         for (;;) {
             auto const seen = waiters::announce(at);
             if (attempt()) return true;

@@ -19,7 +19,7 @@ struct linear {
 
     void operator()() noexcept {
         if (pauses_ < Most) ++pauses_;
-        for (std::uint32_t i = 0; i < pauses_; ++i) zeroipc::atomics::cpu_relax();
+        zeroipc::atomics::cpu_relax(pauses_);
     }
 
 private:

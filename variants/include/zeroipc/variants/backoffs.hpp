@@ -39,10 +39,6 @@ struct numbered_name {
     [[nodiscard]] constexpr std::string_view view() const { return {text, length}; }
 };
 
-inline void pause_for(std::uint64_t pauses) noexcept {
-    for (std::uint64_t i = 0; i < pauses; ++i) atomics::cpu_relax();
-}
-
 /// A counter that goes on by itself: of cycles where the processor has one that programs may read.
 inline std::uint64_t cycles() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
@@ -70,7 +66,7 @@ struct fixed {
     using policy_kind = policy::backoff_kind;
     static constexpr variants::detail::numbered_name full_name{"fixed", Pauses};
     static constexpr std::string_view name = full_name.view();
-    void operator()() noexcept { variants::detail::pause_for(Pauses); }
+    void operator()() noexcept { atomics::cpu_relax(Pauses); }
 };
 
 /// Truncated binary exponential backoff with jitter: a number of pauses drawn evenly from 1 to a bound, which doubles
@@ -83,7 +79,7 @@ struct jitter {
     static constexpr std::string_view name = full_name.view();
     static_assert(Limit > 0);
 
-    void operator()() noexcept { variants::detail::pause_for(next()); }
+    void operator()() noexcept { atomics::cpu_relax(next()); }
 
     /// The next number of pauses.
     std::uint64_t next() noexcept {
@@ -111,7 +107,7 @@ struct proportional {
     static constexpr std::uint64_t farthest = 64;
 
     void operator()() noexcept { (*this)(1); }
-    void operator()(std::uint64_t distance) noexcept { variants::detail::pause_for(pauses_for(distance)); }
+    void operator()(std::uint64_t distance) noexcept { atomics::cpu_relax(pauses_for(distance)); }
 
     static constexpr std::uint64_t pauses_for(std::uint64_t distance) noexcept {
         return Pauses * std::clamp<std::uint64_t>(distance, 1, farthest);
@@ -151,7 +147,7 @@ struct adaptive {
 
     void operator()() noexcept {
         if (++lost_ > 1) learnt_ = std::min(2 * learnt_, Limit);
-        variants::detail::pause_for(learnt_);
+        atomics::cpu_relax(learnt_);
     }
 
     /// This thread's bound at present.
@@ -181,7 +177,7 @@ struct rest {
         asm volatile("wfe" ::: "memory");
         return;
 #endif
-        variants::detail::pause_for(1 + Cycles / cycles_of_a_pause);
+        atomics::cpu_relax(1 + Cycles / cycles_of_a_pause);
     }
 
     /// What it does on this machine.

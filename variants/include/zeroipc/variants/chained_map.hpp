@@ -22,6 +22,7 @@
 
 #include <zeroipc/atomics.hpp>
 #include <zeroipc/bucket_map.hpp>
+#include <zeroipc/detail/hand.hpp>
 #include <zeroipc/error.hpp>
 #include <zeroipc/hash.hpp>
 #include <zeroipc/policy.hpp>
@@ -34,6 +35,8 @@
 #include <cstring>
 #include <string_view>
 #include <vector>
+
+#include "filled.hpp"
 
 namespace zeroipc::variants {
 
@@ -97,7 +100,7 @@ public:
     /// and settled (recover() said so).
     chained_map(std::byte* base, chained_geometry const& g, std::uint32_t slot)
         : chained_map(base, g, slot, unsettled{}) {
-        hand const now = unpack(slot_->state.load(relaxed));
+        hand const now = hand::unpacked(slot_->state.load(relaxed));
         if (now.what != doing::nothing || now.second != 0 || now.first > shape_.node_count)
             corrupt("a handle slot names a node that does not exist");
         spare_ = now.first;
@@ -106,11 +109,13 @@ public:
     /// Copies the value of a key. Lock-free; O(1); writes nothing shared.
     /// \return false if the key was absent at one moment during the call. \throws error(errc::corrupt)
     bool find(key const& k, void* value) {
-        if (value != nullptr) std::memset(value, 0, ValueBytes);  // GCC 12 does not see that a hit fills it
         auto const bucket = bucket_for(k);
         for (std::uint64_t round = 0; round < patience; ++round) {
             auto const at = locate<false>(bucket, k, value);
-            if (at.node != 0) return true;
+            if (at.node != 0) {
+                detail::may_be_filled(value);
+                return true;
+            }
             if (stands(at)) return false;
         }
         no_progress();
@@ -198,7 +203,7 @@ public:
     static bool recover(std::byte* base, chained_geometry const& g, std::uint32_t slot,
                         IsDead const& /*is_dead*/) {
         chained_map self(base, g, slot, unsettled{});
-        hand const was = unpack(self.slot_->state.load(relaxed));
+        hand const was = hand::unpacked(self.slot_->state.load(relaxed));
         auto const expected = self.slot_->expected.load(relaxed);
         if (was.first > g.node_count || was.second > g.node_count || was.what > doing::assign) return false;
         if ((was.what == doing::insert && was.first == 0) || (was.what > doing::insert && was.second == 0))
@@ -235,7 +240,8 @@ public:
                  n = self.bits_.next(self.word_of(n).load(relaxed)))
                 visit(n);
         for (std::uint32_t s = 0; s < g.handle_slots; ++s)
-            if (auto const n = unpack(slot_at(base, g, s)->state.load(relaxed)).first; n != 0) visit(n);
+            if (auto const n = hand::unpacked(slot_at(base, g, s)->state.load(relaxed)).first; n != 0)
+                visit(n);
     }
 
 private:
@@ -254,18 +260,8 @@ private:
     };
     static_assert(sizeof(slot_record) == 16, "a handle slot's record has two words: see format/map.md");
 
-    /// Nodes are numbered from 1; 0 is none.
-    struct hand {
-        std::uint64_t first = 0;   ///< the spare; in an insert or assign, the node with the new value
-        std::uint64_t second = 0;  ///< the node that is taken, erased or replaced
-        doing what = doing::nothing;
-    };
-    static constexpr std::uint64_t pack(hand const& h) noexcept {
-        return static_cast<std::uint64_t>(h.what) | h.first << 4 | h.second << 34;
-    }
-    static constexpr hand unpack(std::uint64_t state) noexcept {
-        return {(state >> 4) & 0x3fffffffU, state >> 34, static_cast<doing>(state & 15)};
-    }
+    /// The spare node, in an insert or assign the one with the new value; and one that is taken, erased or replaced.
+    using hand = zeroipc::detail::hand<doing>;
 
     /// How a word is packed, from bit 0: next node, handle slot (from 1), kind, tag. The tag has what the others leave:
     /// 23 bits in the largest map, 34 with a million keys and 64 handles.
@@ -468,13 +464,13 @@ private:
     void intend(hand const& h, std::uint64_t expected) noexcept {
         slot_->expected.store(expected, relaxed);
         atomics::order_for_undertaker();
-        slot_->state.store(pack(h), relaxed);
+        slot_->state.store(h.packed(), relaxed);
         atomics::order_for_undertaker();
     }
     /// Records the spare node, and that nothing is in progress.
     void settle(std::uint64_t spare) noexcept {
         atomics::order_for_undertaker();
-        ordering::template store<atomics, access::settles_slot>(slot_->state, pack({spare}));  // (C9)
+        ordering::template store<atomics, access::settles_slot>(slot_->state, hand{spare}.packed());  // (C9)
         atomics::order_for_undertaker();
         spare_ = spare;
     }

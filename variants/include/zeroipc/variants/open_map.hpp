@@ -31,6 +31,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "filled.hpp"
+
 namespace zeroipc::variants {
 
 /// Numbers of the ordered accesses, for ordering policies and for the comments; (O7) and (O8) are fences.
@@ -101,11 +103,13 @@ public:
     /// Copies the value of a key. Lock-free; O(1); writes nothing shared.
     /// \return false if the key was absent at one moment during the call. \throws error(errc::corrupt)
     bool find(key const& k, void* value) {
-        if (value != nullptr) std::memset(value, 0, ValueBytes);  // GCC 12 does not see that a hit fills it
         auto const home = home_for(k);
         for (std::uint64_t round = 0; round < patience; ++round) {
             auto const seen = locate(home, k, value);
-            if (seen.cell != none) return true;
+            if (seen.cell != none) {
+                detail::may_be_filled(value);
+                return true;
+            }
             if (confirmed_absent(home, seen)) return false;
         }
         no_progress();

@@ -19,10 +19,7 @@ struct spinning_then_yield {
     template <class Atomics, class Try, class Observer>
     static bool wait(typename detail::waiters<Atomics>::word& at, Try&& attempt, deadline const& end,
                      Observer& observer) {
-        for (int i = 0; i < spins; ++i) {
-            if (attempt()) return true;
-            atomics::cpu_relax();
-        }
+        if (detail::succeeds_within(spins, attempt)) return true;
         return yield::wait<Atomics>(at, attempt, end, observer);
     }
 };
