@@ -77,7 +77,7 @@ set(zeroipc_headers
   array.hpp atomics.hpp backoff.hpp bucket_map.hpp error.hpp exchange_ring.hpp hash.hpp layout.hpp map.hpp memory.hpp
   observer.hpp ordering.hpp policy.hpp queue.hpp repair.hpp shareable.hpp stack.hpp table.hpp treiber_stack.hpp waiting.hpp zeroipc.hpp
   detail/attachment.hpp detail/bucket_blocks.hpp detail/bucket_header.hpp detail/container.hpp detail/descriptor.hpp
-  detail/exchange_repair.hpp detail/object.hpp detail/pages.hpp detail/policies.hpp detail/structure.hpp)
+  detail/exchange_repair.hpp detail/hand.hpp detail/object.hpp detail/pages.hpp detail/policies.hpp detail/structure.hpp)
 
 set(zeroipc_headers_script ${CMAKE_CURRENT_LIST_FILE})
 get_filename_component(zeroipc_headers_include ${CMAKE_CURRENT_LIST_DIR}/../include REALPATH)
