@@ -162,6 +162,7 @@ std::string remarks_on(zeroipc::variants::variant_info const& v) {
         text += " (producers: " + std::to_string(v.max_producers) + ")";
     if (v.max_consumers != zeroipc::variants::any_number)
         text += " (consumers: " + std::to_string(v.max_consumers) + ")";
+    if (!v.takes.ends_with("of any size")) text += " (" + v.takes + ")";
     if (!v.note.empty()) text += " (here " + v.note + ")";
     return text;
 }
@@ -186,6 +187,7 @@ int list_variants(bool as_json) {
                              {"max_consumers", limit(v.max_consumers)},
                              {"progress", v.progress},
                              {"source", v.source},
+                             {"takes", v.takes},
                              {"note", v.note}});
         std::cout << array.dump(2) << '\n';
         return 0;

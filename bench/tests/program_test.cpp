@@ -193,6 +193,7 @@ TEST_CASE("--list --json is JSON with the variants' properties, the default firs
         CHECK(list[i]["name"] == variants[i].name);
         CHECK(list[i]["structure"] == variants[i].structure);
         CHECK(list[i]["is_default"] == variants[i].is_default);
+        CHECK(list[i]["takes"] == variants[i].takes);
         CHECK(list[i]["kill_safe"] == variants[i].kill_safe);
         CHECK(list[i]["linearizable_negatives"] == variants[i].linearizable_negatives);
         CHECK(list[i]["uses_kernel_locks"] == variants[i].uses_kernel_locks);

@@ -21,6 +21,7 @@ std::vector<variant_info> const& list() {
             info.max_consumers = Variant::max_consumers;
             info.progress = Variant::progress;
             info.source = Variant::source;
+            info.takes = Variant::takes;
             using backoff = typename Variant::policies::backoff;
             if constexpr (requires { backoff::mechanism(); })
                 info.note = std::string(backoff::name) + " is " + std::string(backoff::mechanism());

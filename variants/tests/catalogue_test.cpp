@@ -34,6 +34,7 @@ TEST_CASE("names are unique and of five parts, or of six where waiting differs",
         CHECK(one.name.substr(0, one.name.find('/')) == one.structure);
         CHECK_FALSE(one.progress.empty());
         CHECK_FALSE(one.source.empty());
+        CHECK_FALSE(one.takes.empty());
         CHECK(one.max_producers > 0);
         CHECK(one.max_consumers > 0);
         CHECK_FALSE((one.unsafe && one.kill_safe));
@@ -94,6 +95,9 @@ struct anonymous {
 struct signed_by_its_author : anonymous {
     static constexpr std::string_view source = "Nobody 1970";
 };
+struct of_words : signed_by_its_author {
+    static constexpr std::string_view takes = "items of 8 bytes";
+};
 struct of_unknown_progress : signed_by_its_author {
     static constexpr std::string_view progress = "quick";
 };
@@ -108,6 +112,9 @@ TEST_CASE("what an algorithm does not state has the weakest meaning that is usua
     CHECK_FALSE(variants::detail::uses_kernel_locks<anonymous>());
     CHECK(variants::detail::max_producers<anonymous>() == variants::any_number);
     CHECK(variants::detail::max_consumers<anonymous>() == variants::any_number);
+    CHECK(variants::detail::takes<anonymous>() == "trivially copyable items of any size");
+    CHECK(variants::detail::takes<of_words>() == "items of 8 bytes");
+    CHECK(variants::detail::takes<variants::algorithm::open_addressing>().starts_with("keys with unique"));
     CHECK(variants::detail::uses_kernel_locks<variants::algorithm::mutex>());
     CHECK(variants::detail::unsafe<variants::algorithm::seed_literal>());
 }

@@ -174,7 +174,8 @@ struct variant_info {
     std::uint32_t max_consumers = 0;  ///< handles that may pop
     std::string progress;
     std::string source;
-    std::string note;  ///< what this machine lacks for it, and what it does instead; mostly empty
+    std::string takes;  ///< which item types, in words
+    std::string note;   ///< what this machine lacks for it, and what it does instead; mostly empty
 };
 
 /// The catalogue as data, in order.

@@ -58,6 +58,17 @@ constexpr bool unsafe() {
         return false;
 }
 
+/// Which item types it takes, in words: what its structure takes, unless it says less itself.
+template <class A>
+constexpr std::string_view takes() {
+    if constexpr (requires { A::takes; })
+        return A::takes;
+    else if constexpr (A::structure == std::string_view("map"))
+        return "keys with unique object representations, trivially copyable values, both of any size";
+    else
+        return "trivially copyable items of any size";
+}
+
 /// How many handles may push, and how many may pop.
 template <class A>
 constexpr std::uint32_t max_producers() {
@@ -93,6 +104,7 @@ struct variant {
     static constexpr bool can_sleep = algorithm::can_sleep;
     static constexpr bool uses_kernel_locks = detail::uses_kernel_locks<algorithm>();
     static constexpr bool unsafe = detail::unsafe<algorithm>();
+    static constexpr std::string_view takes = detail::takes<algorithm>();
     static constexpr std::uint32_t max_producers = detail::max_producers<algorithm>();
     static constexpr std::uint32_t max_consumers = detail::max_consumers<algorithm>();
     static constexpr std::string_view progress = algorithm::progress;
