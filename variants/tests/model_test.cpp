@@ -88,8 +88,8 @@ TEMPLATE_LIST_TEST_CASE("each variant keeps its promises on the model, at a glan
         effort how;
         how.less_preemptions = 9;
         how.less_stale = 9;
-        how.executions = 100;  // of each scene, and of each step at which somebody dies in it
-        how.random = 100;
+        how.executions = 30;  // of each scene, and of each step at which somebody dies in it
+        how.random = 50;
         explore_all<TestType>(how);
     }
 }
@@ -101,8 +101,8 @@ TEMPLATE_LIST_TEST_CASE("each variant keeps its promises on the model, within sm
         how.less_preemptions = 2;
         how.less_stale = 1;
         how.random = 1'000;
-        // The default wholly; of the others as much as two minutes allow for all. The label slow has the rest.
-        if (!std::is_same_v<TestType, std::tuple_element_t<0, subjects>>) how.executions = 2'000;
+        // The default wholly, the others in part: in all not more than a minute. The label slow has the rest.
+        if (!std::is_same_v<TestType, std::tuple_element_t<0, subjects>>) how.executions = 200;
         explore_all<TestType>(how);
     }
 }
