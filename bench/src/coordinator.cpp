@@ -144,11 +144,14 @@ private:
 };
 
 std::string role_of(Cell const& cell, std::uint32_t worker) {
-    if (cell.variant == bound_fetch_add) return "worker";
+    if (cell.is_alone() || cell.consumers == 0) return "worker";
     bool const first = worker < cell.producers;
     if (cell.mode == Mode::pingpong) return first ? "initiator" : "responder";
     return first ? "producer" : "consumer";
 }
+
+/// The worker whose CPU is probed against the first one's: the first consumer, or else the second worker.
+std::uint32_t probe_partner(Cell const& cell) { return cell.consumers != 0 ? cell.producers : 1; }
 
 std::string describe(Cell const& cell, Placement const& placement, std::uint32_t worker) {
     return role_of(cell, worker) + " (worker " + std::to_string(worker) + " on CPU " +
@@ -191,7 +194,7 @@ bool Coordinator::interrupted() {
 Placement Coordinator::place(Cell const& cell) const {
     PlacementRequest request;
     request.workers = static_cast<int>(cell.workers());
-    request.strategy = options_.placement;
+    request.strategy = cell.placement.empty() ? options_.placement : cell.placement;
     request.explicit_cpus = options_.explicit_cpus;
     return plan_placement(topology_, request);
 }
@@ -246,7 +249,10 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
         std::memcpy(at, topology_xml_.data(), topology_xml_.size());
     });
     auto const place = memory.add(control_name, control_bytes(cell.workers()), [](std::byte*) {});
-    subject->create(memory, cell);
+    Initial initial;
+    subject->create(memory, cell, initial);
+    result.sent = initial.items;
+    result.sent_sum = initial.sum;
 
     auto& control = control_at(memory.base(), place.offset);
     control.workers = cell.workers();
@@ -255,12 +261,20 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
     control.mode = cell.mode;
     control.payload_bytes = cell.payload_bytes;
     control.oversubscribed = placement.oversubscribed ? 1U : 0U;
-    control.probe_rounds = placement.oversubscribed ? 0U : 2000U;
+    control.probe_rounds = placement.oversubscribed || cell.workers() < 2 ? 0U : 2000U;
+    control.probe_partner = probe_partner(cell);
     control.memory_node = home;
     control.capacity = cell.capacity;
     control.window_ns = cell.window_ns;
     control.clock = clock_;
+    control.think_ns = cell.think_ns;
+    control.batch = cell.batch;
+    control.push_percent = cell.push_percent;
+    control.filled_percent = cell.filled_percent;
+    control.seed = random_();
     control.variant.assign(cell.variant);
+    control.mix.assign(cell.mix);
+    control.keys.assign(cell.keys);
     control.topology_offset = xml.offset;
     control.topology_bytes = xml.size;
     std::copy(placement.worker_cpus.begin(), placement.worker_cpus.end(), control.cpus.begin());
@@ -321,23 +335,18 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
         worker.report = control.reports[i];
         result.workers.push_back(worker);
     }
-    if (cell.variant == bound_fetch_add && result.error.empty() && !result.interrupted) {
-        result.received = control.counter.value.load();
-    }
+    result.counted = control.counter.value.load();
 }
 
 void Coordinator::judge(Cell const& cell, RunResult& result) const {
     std::uint64_t earliest = ~std::uint64_t{0};
     std::uint64_t latest = 0;
-    std::uint64_t sent_sum = 0;
     std::uint64_t received_sum = 0;
     std::int64_t faults = 0;
     std::int64_t switches = 0;
     bool pinned = true;
-    bool const counted = cell.variant == bound_fetch_add;
     for (std::size_t i = 0; i < result.workers.size(); ++i) {
         auto const& report = result.workers[i].report;
-        bool const producer = i < cell.producers;
         earliest = std::min(earliest, report.start);
         latest = std::max(latest, report.start);
         faults = std::max(faults, report.minor_faults + report.major_faults);
@@ -345,16 +354,16 @@ void Coordinator::judge(Cell const& cell, RunResult& result) const {
         pinned = pinned && report.pin_verified == 1;
         result.order_violations += report.order_violations;
         result.corrupt_items += report.corrupt_items;
-        if (counted || producer) {
-            result.sent += report.items;
-            sent_sum += report.sum;
-        } else {
-            result.received += report.items;
-            received_sum += report.sum;
-        }
-        if (counted || !producer) result.operations += report.successes;
+        result.sent += report.put_items;
+        result.sent_sum += report.put_sum;
+        result.received += report.taken_items;
+        received_sum += report.taken_sum;
+        // Of a queue, what was received counts; what was sent on the way there is not counted again.
+        if (cell.is_alone() || cell.consumers == 0 || i >= cell.producers)
+            result.operations += report.successes;
     }
-    result.sums_equal = counted || sent_sum == received_sum;
+    if (cell.counts()) result.received = result.counted;
+    result.sums_equal = result.sent_sum == received_sum;
     result.start_skew_ns = clock_.to_ns(latest - earliest);
     auto const& first = result.workers.front().report;
     result.probe_before_ns = first.probe_before_ns;
@@ -368,7 +377,7 @@ void Coordinator::judge(Cell const& cell, RunResult& result) const {
     if (probed) {
         auto const& cpus = result.placement.worker_cpus;
         auto const separation =
-            gate_.judge(cpus[0], cpus[cell.producers], result.probe_before_ns, result.probe_after_ns);
+            gate_.judge(cpus[0], cpus[probe_partner(cell)], result.probe_before_ns, result.probe_after_ns);
         result.separate_cores = separation == Separation::apart ? 1 : 0;
         flag(separation == Separation::changed, "cores_changed");
         flag(separation == Separation::shared, "cores_shared");

@@ -21,6 +21,7 @@
 #include "zeroipc/bench/coordinator.hpp"
 #include "zeroipc/bench/environment.hpp"
 #include "zeroipc/bench/history.hpp"
+#include "zeroipc/bench/placement.hpp"
 #include "zeroipc/bench/plan.hpp"
 #include "zeroipc/bench/record.hpp"
 #include "zeroipc/bench/recorder.hpp"
@@ -46,10 +47,10 @@ struct Arguments {
     std::vector<std::uint32_t> payloads{8};
     std::vector<std::uint64_t> capacities{1024};
     std::vector<double> windows_ms{100};
+    Sweep axes;  ///< those that are taken as they are
     std::uint32_t rounds = 0;
     std::uint64_t seed = 0;
     bool seed_given = false;
-    std::string placement = "spread";
     std::vector<int> cpus;
     double watchdog_s = 0;
     double separate_cores_ns = CoordinatorOptions{}.separate_cores_ns;
@@ -58,7 +59,6 @@ struct Arguments {
     bool json = false;
     bool machine = false;
     std::string record;
-    std::uint32_t record_workers = RecordOptions{}.workers;
     std::uint64_t operations = RecordOptions{}.operations;
     std::uint64_t kills = 0;
     std::uint32_t keys = RecordOptions{}.keys;
@@ -78,6 +78,12 @@ std::string check_positive(std::string const& text) {
     double value = 0;
     if (CLI::detail::lexical_cast(text, value) && value > 0 && value <= 1e9) return {};
     return text + "; use a number above 0 and up to 1e9";
+}
+
+std::string placement_help() {
+    std::string text = "Where workers go: ";
+    for (auto const& one : placement_strategies()) text += one.name + " (" + one.what + "); ";
+    return text + "default spread";
 }
 
 void describe(CLI::App& app, Arguments& a) {
@@ -114,13 +120,32 @@ void describe(CLI::App& app, Arguments& a) {
         app.add_option("--capacity", a.capacities, "Capacities in items, powers of two; default 1024"))
         ->check(check_whole_number);
     list_option(app.add_option("--window", a.windows_ms, "Timed windows in ms; default 100"));
+    list_option(app.add_option("--placement", a.axes.placements, placement_help()));
+    list_option(app.add_option("--think", a.axes.thinks_ns,
+                               "Work of their own that workers do after each operation, in ns; default 0"))
+        ->check(check_whole_number);
+    list_option(
+        app.add_option("--batch", a.axes.batches, "Items that a queue's operation moves at once; default 1"));
+    list_option(
+        app.add_option("--workers", a.axes.workers,
+                       "Workers of stacks and maps, each of which does everything; default 1. With --record: "
+                       "of all structures; default 4"));
+    list_option(
+        app.add_option("--push-percent", a.axes.push_percents, "Share of a stack's pushes; default 50"));
+    list_option(app.add_option("--filled-percent", a.axes.filled_percents,
+                               "What a stack or map holds before the window, of its capacity; default 50"));
+    list_option(app.add_option(
+        "--mix", a.axes.mixes,
+        "A map's operations: ycsb-a to ycsb-f, or shares such as r90i5e5 (read, insert, update, "
+        "erase, modify, scan); default r90i5e5"));
+    list_option(app.add_option("--key-draw", a.axes.keys,
+                               "A map's keys: uniform, zipf0.99, hot10-90; default uniform"));
     app.add_option("--rounds", a.rounds,
                    "Runs of each cell, in randomised rounds; default 10, or the suite's")
         ->check(check_positive);
     app.add_option("--seed", a.seed, "Seed of the rounds' orders; default: drawn, and stored in each record")
         ->check(check_whole_number)
         ->each([&a](std::string const&) { a.seed_given = true; });
-    app.add_option("--placement", a.placement, "Where workers go: spread, scatter, explicit");
     app.add_option("--cpus", a.cpus, "CPUs of the workers, producers first, for --placement explicit")
         ->delimiter(',');
     app.add_option("--watchdog", a.watchdog_s,
@@ -136,9 +161,6 @@ void describe(CLI::App& app, Arguments& a) {
                        "Measure nothing: record a history of one --variant (also: queue, stack, map) at one "
                        "--capacity (default 64) into this file")
             ->excludes(suite);
-    app.add_option("--workers", a.record_workers,
-                   "With --record: processes, each of which does everything; default 4")
-        ->needs(record);
     app.add_option("--operations", a.operations, "With --record: of all workers together; default 1000000")
         ->check(check_whole_number)
         ->needs(record);
@@ -197,7 +219,7 @@ int list_variants(bool as_json) {
     for (auto const& v : all)
         std::printf("%-*s  %-9s  %-11s  %s%s\n", static_cast<int>(width), v.name.c_str(), v.progress.c_str(),
                     v.kill_safe ? "kill-safe" : "kill-unsafe", v.source.c_str(), remarks_on(v).c_str());
-    for (auto const* bound : {bound_cacheline, bound_fetch_add, bound_pipe}) std::printf("%s\n", bound);
+    for (auto const* bound : bounds) std::printf("%s\n", bound);
     return 0;
 }
 
@@ -220,7 +242,7 @@ fs::path suite_file(std::string const& name) {
 Suite suite_of(Arguments const& a) {
     if (!a.suite.empty()) return read_suite(suite_file(a.suite));
     Suite suite;
-    Sweep sweep;
+    Sweep sweep = a.axes;
     sweep.modes.clear();
     for (auto const& mode : a.modes) {
         if (mode != "throughput" && mode != "pingpong")
@@ -308,18 +330,20 @@ void anonymise(fs::path const& file) {
     write_file(file, document.dump(2) + "\n");
 }
 
-int record_history(Arguments const& a, bool capacity_given, Topology const& topology) {
-    if (a.variants.size() != 1 || a.capacities.size() != 1)
-        throw PlanError("--record takes one --variant and one --capacity");
+int record_history(Arguments const& a, bool capacity_given, bool workers_given, Topology const& topology) {
+    if (a.variants.size() != 1 || a.capacities.size() != 1 || a.axes.workers.size() != 1 ||
+        a.axes.placements.size() != 1)
+        throw PlanError(
+            "--record takes one --variant, one --capacity, one --placement and one number of --workers");
     RecordOptions options;
     options.variant = a.variants.front();
     if (capacity_given) options.capacity = a.capacities.front();
-    options.workers = a.record_workers;
+    if (workers_given) options.workers = a.axes.workers.front();
     options.operations = a.operations;
     options.kills = a.kills;
     options.keys = a.keys;
     options.seed = a.seed_given ? a.seed : std::random_device{}();
-    options.placement = a.placement;
+    if (!a.axes.placements.front().empty()) options.placement = a.axes.placements.front();
     options.explicit_cpus = a.cpus;
     try {
         auto const history = record(topology, options);
@@ -370,14 +394,15 @@ int run(int argc, char** argv) {
         std::printf("%s\n", machine_id(topology).c_str());
         return 0;
     }
-    if (!a.record.empty()) return record_history(a, app.count("--capacity") > 0, topology);
+    if (!a.record.empty())
+        return record_history(a, app.count("--capacity") > 0, app.count("--workers") > 0, topology);
     auto suite = suite_of(a);
     if (a.rounds != 0) suite.rounds = a.rounds;
     auto cells = expand(suite);
     auto arguments = benchmark_arguments(app.remaining(), suite.rounds, a.out);
 
     CoordinatorOptions options;
-    options.placement = a.cpus.empty() ? a.placement : "explicit";
+    if (!a.cpus.empty()) options.placement = "explicit";
     options.explicit_cpus = a.cpus;
     options.separate_cores_ns = a.separate_cores_ns;
     options.watchdog = std::chrono::milliseconds(static_cast<long>(a.watchdog_s * 1000));

@@ -4,13 +4,15 @@
 #include <zeroipc/error.hpp>
 #include <zeroipc/variants/catalogue.hpp>
 
-#include <toml++/toml.h>
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <random>
 #include <set>
 #include <sstream>
 
+#include "zeroipc/bench/mix.hpp"
+#include "zeroipc/bench/placement.hpp"
 #include "zeroipc/bench/subject.hpp"
 
 namespace zeroipc::bench {
@@ -19,13 +21,24 @@ char const* to_string(Mode mode) { return mode == Mode::pingpong ? "pingpong" : 
 
 std::string Cell::key() const {
     std::ostringstream text;
-    text << to_string(mode) << '/' << variant << '/' << producers << 'P' << consumers << "C/" << payload_bytes
-         << 'B';
+    text << to_string(mode) << '/' << variant << '/';
+    if (consumers == 0)
+        text << producers << 'W';
+    else
+        text << producers << 'P' << consumers << 'C';
+    text << '/' << payload_bytes << 'B';
     if (!is_bound()) text << "/cap" << capacity;
     text << '/' << window_ns / 1'000'000;
     if (auto fraction = std::to_string(1'000'000 + window_ns % 1'000'000).substr(1); fraction != "000000")
         text << '.' << fraction.substr(0, fraction.find_last_not_of('0') + 1);
     text << "ms";
+    Cell const usual;
+    if (structure() == "map") text << '/' << mix << '/' << keys;
+    if (structure() == "stack" && push_percent != usual.push_percent) text << "/push" << push_percent;
+    if (filled_percent != usual.filled_percent) text << "/filled" << filled_percent;
+    if (think_ns != usual.think_ns) text << "/think" << think_ns << "ns";
+    if (batch != usual.batch) text << "/batch" << batch;
+    if (!placement.empty()) text << '/' << placement;
     return text.str();
 }
 
@@ -34,7 +47,7 @@ namespace {
 std::vector<std::string> all_names() {
     std::vector<std::string> names;
     for (auto const& info : measured()) names.push_back(info.name);
-    for (auto const* bound : {bound_cacheline, bound_fetch_add, bound_pipe}) names.emplace_back(bound);
+    for (auto const* bound : bounds) names.emplace_back(bound);
     return names;
 }
 
@@ -75,90 +88,38 @@ std::string join(std::vector<T> const& items) {
     return text.str();
 }
 
-std::string where(std::filesystem::path const& file, toml::source_region const& at) {
-    return file.string() + ":" + std::to_string(at.begin.line) + ": ";
-}
-
-/// Reads one key of a sweep: a value or a list of values.
-template <class T, class Stored>
-std::vector<T> read_list(toml::node const& node, std::filesystem::path const& file, std::string_view key) {
-    std::vector<T> values;
-    auto const take = [&](toml::node const& one) {
-        auto const value = one.value_exact<Stored>();
-        if (!value)
-            throw PlanError(where(file, one.source()) + "'" + std::string(key) +
-                            "' has a value of the wrong type");
-        if constexpr (std::is_integral_v<Stored>) {
-            if (*value < 1 || static_cast<std::uint64_t>(*value) > std::numeric_limits<T>::max())
-                throw PlanError(where(file, one.source()) + "'" + std::string(key) + "' is " +
-                                std::to_string(*value) + "; use a positive whole number");
-            values.push_back(static_cast<T>(*value));
-        } else {
-            values.push_back(*value);
-        }
-    };
-    if (auto const* const list = node.as_array())
-        for (auto const& one : *list) take(one);
-    else
-        take(node);
-    if (values.empty()) throw PlanError(where(file, node.source()) + "'" + std::string(key) + "' is empty");
-    return values;
-}
-
-constexpr std::uint64_t most_window_ms = 3'600'000;
-
-Sweep read_sweep(toml::table const& table, std::filesystem::path const& file) {
-    Sweep sweep;
-    for (auto const& [key, node] : table) {
-        auto const name = key.str();
-        if (name == "mode") {
-            sweep.modes.clear();
-            for (auto const& mode : read_list<std::string, std::string>(node, file, name)) {
-                if (mode != "throughput" && mode != "pingpong")
-                    throw PlanError(where(file, node.source()) + "mode '" + mode +
-                                    "'; use throughput or pingpong");
-                sweep.modes.push_back(mode == "pingpong" ? Mode::pingpong : Mode::throughput);
-            }
-        } else if (name == "variants") {
-            sweep.variants = read_list<std::string, std::string>(node, file, name);
-        } else if (name == "producers") {
-            sweep.producers = read_list<std::uint32_t, std::int64_t>(node, file, name);
-        } else if (name == "consumers") {
-            sweep.consumers = read_list<std::uint32_t, std::int64_t>(node, file, name);
-        } else if (name == "payload_bytes") {
-            sweep.payloads = read_list<std::uint32_t, std::int64_t>(node, file, name);
-        } else if (name == "capacity") {
-            sweep.capacities = read_list<std::uint64_t, std::int64_t>(node, file, name);
-        } else if (name == "window_ms") {
-            sweep.windows_ns = read_list<std::uint64_t, std::int64_t>(node, file, name);
-            for (auto& window : sweep.windows_ns) {
-                if (window > most_window_ms)
-                    throw PlanError(where(file, node.source()) + "'window_ms' is " + std::to_string(window) +
-                                    "; use 1 to " + std::to_string(most_window_ms));
-                window *= 1'000'000;
-            }
-        } else {
-            throw PlanError(
-                where(file, key.source()) + "unknown key '" + std::string(name) +
-                "'; a sweep has mode, variants, producers, consumers, payload_bytes, capacity, window_ms");
-        }
-    }
-    if (sweep.variants.empty()) throw PlanError(where(file, table.source()) + "a sweep without 'variants'");
-    return sweep;
+void check(bool right, std::string const& message) {
+    if (!right) throw PlanError(message);
 }
 
 void check_cell(Cell const& cell) {
-    auto const sizes = payload_sizes();
-    if (std::find(sizes.begin(), sizes.end(), cell.payload_bytes) == sizes.end())
-        throw PlanError("payload of " + std::to_string(cell.payload_bytes) +
-                        " bytes; variants are compiled for " + join(sizes));
+    auto const sizes = payload_sizes(cell.structure());
+    auto const text = [](auto number) { return std::to_string(number); };
+    check(std::find(sizes.begin(), sizes.end(), cell.payload_bytes) != sizes.end(),
+          "payload of " + text(cell.payload_bytes) + " bytes; " + std::string(cell.structure()) +
+              " variants are compiled for " + join(sizes));
     // Each by itself too: their sum may not fit.
-    if (cell.producers == 0 || cell.consumers == 0 || cell.producers > most_workers ||
-        cell.consumers > most_workers || cell.workers() > most_workers)
-        throw PlanError(std::to_string(cell.producers) + " producers and " + std::to_string(cell.consumers) +
-                        " consumers; use at least one each and at most " + std::to_string(most_workers) +
-                        " together");
-    if (cell.window_ns < 1'000'000) throw PlanError("a window below 1 ms");
+    bool const roles = cell.structure() == "queue" || (cell.is_bound() && !cell.is_alone());
+    check(cell.producers >= 1 && (!roles || cell.consumers >= 1) && cell.producers <= most_workers &&
+              cell.consumers <= most_workers && cell.workers() <= most_workers,
+          text(cell.producers) + " producers and " + text(cell.consumers) +
+              " consumers; use at least one each and at most " + text(most_workers) + " together");
+    check(cell.window_ns >= 1'000'000, "a window below 1 ms");
+    check(cell.think_ns <= 1'000'000'000,
+          "a think time of " + text(cell.think_ns) + " ns; use at most a second");
+    check(cell.batch >= 1 && cell.batch <= 4096, "batches of " + text(cell.batch) + "; use 1 to 4096");
+    check(cell.push_percent <= 100, "push_percent is " + text(cell.push_percent) + "; use 0 to 100");
+    check(cell.filled_percent <= 100, "filled_percent is " + text(cell.filled_percent) + "; use 0 to 100");
+    check(parse_mix(cell.mix).has_value(),
+          "mix '" + cell.mix +
+              "'; use ycsb-a to ycsb-f, or letters with percentages that sum up to 100, such as r90i5e5");
+    check(parse_keys(cell.keys).has_value(), "keys '" + cell.keys + "'; use uniform, zipf0.99 or hot10-90");
+    check(cell.structure() != "map" || cell.capacity < (std::uint64_t{1} << 31),
+          "a map for " + text(cell.capacity) + " keys; cells have fewer than 2^31");
+    auto const strategies = placement_strategies();
+    check(cell.placement.empty() || std::any_of(strategies.begin(), strategies.end(),
+                                                [&](auto const& one) { return one.name == cell.placement; }),
+          "placement '" + cell.placement + "'; zeroipc-bench --help shows what there is");
     try {
         find_subject(cell.variant, cell.payload_bytes)->bytes(cell);
     } catch (zeroipc::error const& refused) {
@@ -166,36 +127,20 @@ void check_cell(Cell const& cell) {
     }
 }
 
-}  // namespace
-
-Suite read_suite(std::filesystem::path const& file) {
-    toml::table document;
-    try {
-        document = toml::parse_file(file.string());
-    } catch (toml::parse_error const& wrong) {
-        throw PlanError(where(file, wrong.source()) + std::string(wrong.description()));
-    }
-    Suite suite;
-    suite.name = file.stem().string();
-    for (auto const& [key, node] : document) {
-        auto const name = key.str();
-        if (name == "rounds") {
-            if (node.is_array())
-                throw PlanError(where(file, node.source()) + "'rounds' is one number, not a list");
-            suite.rounds = read_list<std::uint32_t, std::int64_t>(node, file, name).front();
-        } else if (name == "about") {
-            read_list<std::string, std::string>(node, file, name);
-        } else if (name == "sweep" && node.is_array_of_tables()) {
-            for (auto const& table : *node.as_array())
-                suite.sweeps.push_back(read_sweep(*table.as_table(), file));
-        } else {
-            throw PlanError(where(file, key.source()) + "unknown key '" + std::string(name) +
-                            "'; a suite has about, rounds and [[sweep]]");
+/// Every cell of the list with every value of an axis.
+template <class Value>
+void vary(std::vector<Cell>& cells, std::vector<Value> const& values, Value Cell::*axis) {
+    std::vector<Cell> all;
+    all.reserve(cells.size() * values.size());
+    for (auto const& cell : cells)
+        for (auto const& value : values) {
+            all.push_back(cell);
+            all.back().*axis = value;
         }
-    }
-    if (suite.sweeps.empty()) throw PlanError(file.string() + ": a suite without a [[sweep]]");
-    return suite;
+    cells = std::move(all);
 }
+
+}  // namespace
 
 std::vector<std::string> nearest_names(std::string_view name, std::size_t most) {
     auto names = all_names();
@@ -210,20 +155,22 @@ std::vector<std::string> nearest_names(std::string_view name, std::size_t most) 
 }
 
 std::vector<variants::variant_info> const& measured() {
-    static auto const queues = [] {
+    static auto const safe = [] {
         std::vector<variants::variant_info> some;
         for (auto const& info : variants::list())
-            if (info.structure == "queue" && !info.unsafe) some.push_back(info);
+            if (!info.unsafe) some.push_back(info);
         return some;
     }();
-    return queues;
+    return safe;
 }
 
 std::vector<std::string> match_variants(std::string const& pattern) {
     std::vector<std::string> matches;
-    if (pattern == "default") return {variants::list().front().name};
-    if (auto const* const named = info_of(pattern); named != nullptr && named->structure == "queue")
-        return {pattern};
+    auto const& all = variants::list();
+    if (pattern == "default") return {all.front().name};
+    for (auto const& info : all)  // a structure's name means its default
+        if (info.is_default && info.structure == pattern) return {info.name};
+    if (info_of(pattern) != nullptr) return {pattern};
     for (auto const& name : all_names()) {
         // * stands for slashes too; a bound is meant only where it is named as one.
         bool const meant = pattern.starts_with("bound/") || !name.starts_with("bound/");
@@ -235,78 +182,135 @@ std::vector<std::string> match_variants(std::string const& pattern) {
     return matches;
 }
 
-std::vector<Cell> expand(Suite const& suite) {
-    std::vector<Cell> cells;
-    std::set<std::string> keys;
-    auto const add = [&](Cell const& cell) {
-        if (!keys.insert(cell.key()).second) return;
+namespace {
+
+/// Collects the cells of a plan, each once.
+class Collector {
+public:
+    void add(Cell const& cell) {
+        if (!keys_.insert(cell.key()).second) return;
         check_cell(cell);
-        cells.push_back(cell);
-    };
-    for (auto const& sweep : suite.sweeps) {
-        std::vector<std::string> names;
-        for (auto const& pattern : sweep.variants)
-            for (auto& name : match_variants(pattern)) names.push_back(std::move(name));
-        std::set<std::string> too_many_workers;
-        std::set<std::string> planned;
-        for (auto const window : sweep.windows_ns) {
-            // The bounds stand beside every sweep.
-            Cell line;
-            line.mode = Mode::pingpong;
-            line.variant = bound_cacheline;
-            line.window_ns = window;
-            add(line);
-            for (auto const mode : sweep.modes)
-                for (auto const payload : sweep.payloads)
-                    for (auto const producers : sweep.producers)
-                        for (auto const consumers : sweep.consumers) {
-                            Cell cell;
-                            cell.mode = mode;
-                            cell.payload_bytes = payload;
-                            cell.window_ns = window;
-                            if (mode == Mode::throughput) {
-                                cell.producers = producers;
-                                cell.consumers = consumers;
-                                auto counter = cell;
-                                counter.variant = bound_fetch_add;
-                                counter.payload_bytes = 8;
-                                add(counter);
-                            }
-                            if (cell.producers == 1 && cell.consumers == 1) {
-                                auto pipe = cell;
-                                pipe.variant = bound_pipe;
-                                add(pipe);
-                            }
-                            for (auto const& name : names) {
-                                auto one = cell;
-                                one.variant = name;
-                                // A bound has its own modes; where it stands beside the sweep anyway, naming
-                                // it adds nothing.
-                                if (one.is_bound() && name != bound_pipe) continue;
-                                if (one.is_bound()) {
-                                    add(one);
-                                    continue;
-                                }
-                                if (!takes_workers_of(one)) {
-                                    too_many_workers.insert(name);
-                                    continue;
-                                }
-                                planned.insert(name);
-                                for (auto const capacity : sweep.capacities) {
-                                    one.capacity = capacity;
-                                    add(one);
-                                }
-                            }
-                        }
-        }
-        for (auto const& name : sweep.variants)
-            if (too_many_workers.contains(name) && !planned.contains(name))
-                throw PlanError("variant '" + name + "' takes at most " +
-                                std::to_string(info_of(name)->max_producers) + " producers and " +
-                                std::to_string(info_of(name)->max_consumers) +
-                                " consumers; the sweep has more at each of its points");
+        cells_.push_back(cell);
     }
-    return cells;
+    /// Cells whose only part in this is where they run and for how long: a bound has no axes of its own.
+    void add_bound(char const* name, Cell cell) {
+        Cell bound;
+        bound.variant = name;
+        bound.mode = cell.mode;
+        bound.producers = cell.producers;
+        bound.consumers = cell.consumers;
+        bound.window_ns = cell.window_ns;
+        bound.placement = cell.placement;
+        if (name == bound_pipe) bound.payload_bytes = cell.payload_bytes;
+        add(bound);
+    }
+    std::vector<Cell> take() { return std::move(cells_); }
+
+private:
+    std::vector<Cell> cells_;
+    std::set<std::string> keys_;
+};
+
+/// The points of a queue's sweep: what a cell is but for variant and capacity.
+std::vector<Cell> queue_points(Sweep const& sweep, std::vector<Cell> points) {
+    vary(points, sweep.modes, &Cell::mode);
+    vary(points, sweep.payloads, &Cell::payload_bytes);
+    vary(points, sweep.batches, &Cell::batch);
+    vary(points, sweep.producers, &Cell::producers);
+    vary(points, sweep.consumers, &Cell::consumers);
+    for (auto& point : points)
+        if (point.mode == Mode::pingpong) {
+            point.producers = point.consumers = point.batch = 1;
+            point.think_ns = 0;
+        }
+    return points;
+}
+
+/// Those of a stack or a map.
+std::vector<Cell> mixed_points(Sweep const& sweep, std::vector<Cell> points, bool map) {
+    for (auto& point : points) point.consumers = 0;
+    vary(points, sweep.payloads, &Cell::payload_bytes);
+    vary(points, sweep.workers, &Cell::producers);
+    vary(points, sweep.filled_percents, &Cell::filled_percent);
+    if (map) {
+        vary(points, sweep.mixes, &Cell::mix);
+        vary(points, sweep.keys, &Cell::keys);
+    } else {
+        vary(points, sweep.push_percents, &Cell::push_percent);
+    }
+    return points;
+}
+
+/// One structure's cells of a sweep, the bounds beside them.
+void expand_points(Collector& collector, Sweep const& sweep, std::vector<Cell> const& points,
+                   std::vector<std::string> const& names) {
+    std::set<std::string> too_many_workers;
+    std::set<std::string> planned;
+    for (auto const& point : points) {
+        auto line = point;
+        line.mode = Mode::pingpong;
+        line.producers = line.consumers = 1;
+        collector.add_bound(bound_cacheline, line);
+        if (point.mode == Mode::throughput) {
+            collector.add_bound(bound_fetch_add, point);
+            collector.add_bound(bound_cas, point);
+            auto one = point;
+            one.producers = 1;
+            one.consumers = 0;
+            collector.add_bound(bound_empty, one);
+        }
+        if (point.producers == 1 && point.consumers == 1) collector.add_bound(bound_pipe, point);
+        for (auto const& name : names) {
+            auto cell = point;
+            cell.variant = name;
+            if (!takes_workers_of(cell)) {
+                too_many_workers.insert(name);
+                continue;
+            }
+            planned.insert(name);
+            for (auto const capacity : sweep.capacities) {
+                cell.capacity = capacity;
+                collector.add(cell);
+            }
+        }
+    }
+    for (auto const& name : sweep.variants)
+        if (too_many_workers.contains(name) && !planned.contains(name))
+            throw PlanError("variant '" + name + "' takes at most " +
+                            std::to_string(info_of(name)->max_producers) + " producers and " +
+                            std::to_string(info_of(name)->max_consumers) +
+                            " consumers; the sweep has more at each of its points");
+}
+
+}  // namespace
+
+std::vector<Cell> expand(Suite const& suite) {
+    Collector collector;
+    for (auto const& sweep : suite.sweeps) {
+        std::map<std::string, std::vector<std::string>, std::less<>> names;  // by structure
+        for (auto const& pattern : sweep.variants)
+            for (auto& name : match_variants(pattern))
+                names[name.substr(0, name.find('/'))].push_back(std::move(name));
+        std::vector<Cell> base(1);
+        vary(base, sweep.windows_ns, &Cell::window_ns);
+        vary(base, sweep.placements, &Cell::placement);
+        vary(base, sweep.thinks_ns, &Cell::think_ns);
+        // A bound that is named alone has the queue's points. All but the pipe stand there anyway.
+        for (auto const& bound : names["bound"])
+            if (bound == bound_pipe) names["queue"].push_back(bound);
+        if (!names["queue"].empty() || !names["bound"].empty())
+            expand_points(collector, sweep, queue_points(sweep, base), names["queue"]);
+        for (char const* structure : {"stack", "map"})
+            if (names.contains(structure)) {
+                if (std::find(sweep.modes.begin(), sweep.modes.end(), Mode::throughput) == sweep.modes.end())
+                    throw PlanError("a " + std::string(structure) +
+                                    " has no round trip; add mode throughput");
+                expand_points(collector, sweep,
+                              mixed_points(sweep, base, structure == std::string_view("map")),
+                              names[structure]);
+            }
+    }
+    return collector.take();
 }
 
 std::vector<std::vector<std::size_t>> draw_rounds(std::size_t cells, std::uint32_t rounds,

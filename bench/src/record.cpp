@@ -57,10 +57,31 @@ json memory_of(RunResult const& result) {
     return memory;
 }
 
+char const* operation_of(Cell const& cell) {
+    if (cell.counts()) return "increment";
+    if (cell.is_alone()) return "time around";
+    if (cell.structure() == "stack") return "push or pop";
+    if (cell.structure() == "map") return "operation";
+    return "item received";
+}
+
+/// What belongs to one structure's cells only; null elsewhere.
+json workload_of(Cell const& cell) {
+    bool const stack = cell.structure() == "stack";
+    bool const map = cell.structure() == "map";
+    return {{"think_ns", cell.think_ns},
+            {"batch", cell.batch},
+            {"push_percent", stack ? json(cell.push_percent) : json(nullptr)},
+            {"mix", map ? json(cell.mix) : json(nullptr)},
+            {"keys", map ? json(cell.keys) : json(nullptr)},
+            {"filled_percent", stack || map ? json(cell.filled_percent) : json(nullptr)},
+            {"placement", cell.placement.empty() ? json(nullptr) : json(cell.placement)}};
+}
+
 json throughput_of(Cell const& cell, RunResult const& result) {
     auto const rate = operations_per_s(cell, result);
     return {{"operations", result.operations},
-            {"operation", cell.variant == bound_fetch_add ? "increment" : "item received"},
+            {"operation", operation_of(cell)},
             {"window_obtained_ns", cell.window_ns},
             {"operations_per_s", rate},
             {"ns_per_operation", positive(rate > 0 ? 1e9 / rate : 0)}};
@@ -85,12 +106,15 @@ json latency_of(RunResult const& result) {
             {"curve", std::move(curve)}};
 }
 
-json worker_of(WorkerResult const& worker, RunResult const& result) {
+json worker_of(Cell const& cell, WorkerResult const& worker, RunResult const& result) {
     auto const& report = worker.report;
     // Relative to the intended start; a stamp may lie before it.
     auto const relative = [&](std::uint64_t ticks) {
         return static_cast<double>(static_cast<std::int64_t>(ticks - result.start_at)) /
                result.clock.ticks_per_ns;
+    };
+    auto const observed = [&](std::uint64_t count) {
+        return report.observed == 1 ? json(count) : json("unknown");
     };
     json object{{"role", worker.role},
                 {"index", worker.index},
@@ -99,15 +123,20 @@ json worker_of(WorkerResult const& worker, RunResult const& result) {
                 {"full", nullptr},
                 {"empty", nullptr},
                 {"outside_window", report.outside},
-                {"retries", "unknown"},
+                {"misses", nullptr},
+                {"retries", observed(report.retries)},
+                {"helps", observed(report.helps)},
+                {"backoffs", observed(report.backoffs)},
+                {"system_calls", observed(report.system_calls)},
                 {"start_ns", number(relative(report.start))},
                 {"end_ns", number(relative(report.end))},
                 {"minor_faults", report.minor_faults},
                 {"major_faults", report.major_faults},
                 {"voluntary_switches", report.voluntary_switches},
                 {"involuntary_switches", report.involuntary_switches}};
-    if (worker.role == "producer") object["full"] = report.refusals;
-    if (worker.role == "consumer") object["empty"] = report.refusals;
+    if (worker.role == "producer" || cell.consumers == 0) object["full"] = report.full;
+    if (worker.role == "consumer" || cell.structure() == "stack") object["empty"] = report.empty;
+    if (cell.structure() == "map") object["misses"] = report.misses;
     return object;
 }
 
@@ -120,7 +149,7 @@ double operations_per_s(Cell const& cell, RunResult const& result) {
 json to_record(Cell const& cell, RunResult const& result, RunPlace const& place) {
     json workers = json::array();
     if (result.ok)
-        for (auto const& worker : result.workers) workers.push_back(worker_of(worker, result));
+        for (auto const& worker : result.workers) workers.push_back(worker_of(cell, worker, result));
     bool const judged = result.sent != 0 || result.received != 0;
     json record{
         {"schema", "zeroipc-record/1"},
@@ -135,6 +164,7 @@ json to_record(Cell const& cell, RunResult const& result, RunPlace const& place)
         {"payload_bytes", cell.payload_bytes},
         {"capacity", cell.is_bound() ? json(nullptr) : json(cell.capacity)},
         {"window_ns", cell.window_ns},
+        {"workload", workload_of(cell)},
         {"round", place.round},
         {"position", place.position},
         {"seed", place.seed},

@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "zeroipc/bench/queue_subject.hpp"
+#include "zeroipc/bench/subject_table.hpp"
 
 namespace zeroipc::bench {
 
@@ -35,7 +35,7 @@ private:
 
 struct CachelineBound {
     static std::uint64_t bytes(Cell const&) { return 0; }
-    static void create(Memory&, Cell const&) {}
+    static void create(Memory&, Cell const&, Initial&) {}
     static void work(Bench& bench, Memory&, Stages& stages, std::uint32_t worker) {
         Mailbox there(bench.control.mailbox[0]);
         Mailbox back(bench.control.mailbox[1]);
@@ -48,25 +48,69 @@ struct CachelineBound {
     }
 };
 
-/// bound/fetch_add: every worker increments one counter.
-struct FetchAddBound {
+/// A bound in which every worker does for itself what it can until the window is over. `Step` does it once.
+template <class Step>
+struct AloneBound {
     static std::uint64_t bytes(Cell const&) { return 0; }
-    static void create(Memory&, Cell const&) {}
+    static void create(Memory&, Cell const&, Initial&) {}
     static void work(Bench& bench, Memory&, Stages& stages, std::uint32_t) {
-        auto& counter = bench.control.counter.value;
-        stages.until_start();
+        Step step(bench);
         std::uint64_t done = 0;
-        std::uint64_t now = 0;
-        do {
-            for (int i = 0; i < attempts_a_look; ++i) counter.fetch_add(1, std::memory_order_acq_rel);
-            done += attempts_a_look;
-            now = bench.clock.ticks();
-        } while (now < bench.window_end && !bench.abandoned());
-        bench.report.end = now;
-        bench.report.successes = done;
-        bench.report.items = done;
+        stages.until_start();
+        until_window_end(bench, [&]() -> std::size_t {
+            step();
+            ++done;
+            return 1;
+        });
+        bench.report.successes = bench.report.put_items = bench.report.taken_items = done;
+        bench.report.put_sum = bench.report.taken_sum = step.sum();
         stages.window_over();
     }
+};
+
+/// bound/fetch_add: every worker increments one counter.
+class FetchAdd {
+public:
+    explicit FetchAdd(Bench& bench) : counter_(bench.control.counter.value) {}
+    void operator()() noexcept { counter_.fetch_add(1, std::memory_order_acq_rel); }
+    [[nodiscard]] std::uint64_t sum() const noexcept { return 0; }
+
+private:
+    std::atomic<std::uint64_t>& counter_;
+};
+
+/// bound/cas: the same by compare-exchange, tried again until it succeeds.
+class CompareExchange {
+public:
+    explicit CompareExchange(Bench& bench) : counter_(bench.control.counter.value) {}
+    void operator()() noexcept {
+        auto seen = counter_.load(std::memory_order_relaxed);
+        while (!counter_.compare_exchange_weak(seen, seen + 1, std::memory_order_acq_rel,
+                                               std::memory_order_relaxed))
+            atomics::cpu_relax();
+    }
+    [[nodiscard]] std::uint64_t sum() const noexcept { return 0; }
+
+private:
+    std::atomic<std::uint64_t>& counter_;
+};
+
+/// bound/empty: what the loop itself costs, with an item made and looked at each time around.
+class Nothing {
+public:
+    explicit Nothing(Bench& bench) : index_(bench.role_index) {}
+    void operator()() noexcept {
+        item_.fill(index_, number_++);
+        asm volatile("" : "+m"(item_));
+        sum_ += item_.word[0];
+    }
+    [[nodiscard]] std::uint64_t sum() const noexcept { return sum_; }
+
+private:
+    std::uint64_t index_;
+    std::uint64_t number_ = 0;
+    std::uint64_t sum_ = 0;
+    Payload<8> item_{};
 };
 
 /// bound/pipe: blocking reads and writes of whole items, which a pipe keeps whole up to 4096 bytes.
@@ -100,7 +144,7 @@ private:
 template <std::size_t N>
 struct PipeBound {
     static std::uint64_t bytes(Cell const&) { return 0; }
-    static void create(Memory&, Cell const&) {}
+    static void create(Memory&, Cell const&, Initial&) {}
     static void work(Bench& bench, Memory&, Stages& stages, std::uint32_t worker) {
         bool const producer = worker < bench.control.producers;
         // An end of file is seen only when nobody could write any more.
@@ -131,33 +175,50 @@ constexpr Subject subject_of() {
     return {&Bound::bytes, &Bound::create, &Bound::work};
 }
 
-template <std::size_t N>
-std::optional<Subject> find_for(std::string_view variant) {
-    if (variant == bound_pipe) return subject_of<PipeBound<N>>();
-    static SubjectTable const table = queue_subjects<N>();
+std::optional<Subject> find_in(SubjectTable const& table, std::string_view variant) {
     auto const at = table.find(variant);
     if (at == table.end()) return std::nullopt;
     return at->second;
 }
 
+/// Tables are made when they are first asked for.
+template <std::size_t N>
+std::optional<Subject> find_queue(std::string_view variant) {
+    if (variant == bound_pipe) return subject_of<PipeBound<N>>();
+    static SubjectTable const table = queue_subjects<N>();
+    return find_in(table, variant);
+}
+template <std::size_t N>
+std::optional<Subject> find_stack_or_map(std::string_view variant) {
+    static SubjectTable const stacks = stack_subjects<N>();
+    static SubjectTable const maps = map_subjects<N>();
+    return find_in(variant.starts_with("map/") ? maps : stacks, variant);
+}
+
 }  // namespace
 
-std::vector<std::uint32_t> payload_sizes() { return {8, 64, 256, 1024, 4096}; }
+std::vector<std::uint32_t> payload_sizes(std::string_view structure) {
+    if (structure == "stack" || structure == "map") return {8, 64};
+    return {8, 64, 256, 1024, 4096};
+}
 
 std::optional<Subject> find_subject(std::string_view variant, std::uint32_t payload_bytes) {
-    if (variant == bound_fetch_add) return subject_of<FetchAddBound>();
+    if (variant == bound_fetch_add) return subject_of<AloneBound<FetchAdd>>();
+    if (variant == bound_cas) return subject_of<AloneBound<CompareExchange>>();
+    if (variant == bound_empty) return subject_of<AloneBound<Nothing>>();
     if (variant == bound_cacheline) return subject_of<CachelineBound>();
+    bool const mixed = variant.starts_with("stack/") || variant.starts_with("map/");
     switch (payload_bytes) {
         case 8:
-            return find_for<8>(variant);
+            return mixed ? find_stack_or_map<8>(variant) : find_queue<8>(variant);
         case 64:
-            return find_for<64>(variant);
+            return mixed ? find_stack_or_map<64>(variant) : find_queue<64>(variant);
         case 256:
-            return find_for<256>(variant);
+            return mixed ? std::nullopt : find_queue<256>(variant);
         case 1024:
-            return find_for<1024>(variant);
+            return mixed ? std::nullopt : find_queue<1024>(variant);
         case 4096:
-            return find_for<4096>(variant);
+            return mixed ? std::nullopt : find_queue<4096>(variant);
         default:
             return std::nullopt;
     }

@@ -74,6 +74,7 @@ public:
             control_.start_at.value.store(bench_.clock.ticks() + control_.clock.to_ticks(100'000.0),
                                           std::memory_order_relaxed);
         });
+        bench_.think_ticks = control_.clock.to_ticks(static_cast<double>(control_.think_ns));
         before_ = Usage::now();
         auto const start_at = control_.start_at.value.load(std::memory_order_relaxed);
         bench_.window_end = start_at + control_.clock.to_ticks(static_cast<double>(control_.window_ns));
@@ -88,6 +89,14 @@ public:
         bench_.report.major_faults = after.major - before_.major;
         bench_.report.voluntary_switches = after.voluntary - before_.voluntary;
         bench_.report.involuntary_switches = after.involuntary - before_.involuntary;
+    }
+
+    bool is_last_left(std::uint32_t worker) override {
+        auto& done = control_.producers_done.value;
+        done.fetch_add(1, std::memory_order_acq_rel);
+        if (worker != 0) return false;
+        spin_until([&] { return done.load(std::memory_order_acquire) == control_.workers; });
+        return true;
     }
 
 private:
@@ -140,13 +149,12 @@ private:
         barrier([] {});
     }
 
-    /// Round trip over two cache lines between the first producer and the first consumer: the median of 20
-    /// groups.
+    /// Round trip over two cache lines between the first worker and its partner: the median of 20 groups.
     void probe(double& result) {
         result = -1.0;
         if (control_.probe_rounds == 0) return;
         bool const initiator = index_ == 0;
-        if (!initiator && index_ != control_.producers) return;
+        if (!initiator && index_ != control_.probe_partner) return;
         auto& there = control_.probe[0].value;
         auto& back = control_.probe[1].value;
         constexpr std::uint32_t groups = 20;

@@ -53,6 +53,13 @@ Sweep sweep_of(std::vector<std::string> variants) {
     return sweep;
 }
 
+/// The catalogue's queues that are measured.
+std::vector<zeroipc::variants::variant_info> queues() {
+    auto all = measured();
+    std::erase_if(all, [](auto const& info) { return info.structure != "queue"; });
+    return all;
+}
+
 bool takes(zeroipc::variants::variant_info const& info, std::uint32_t producers, std::uint32_t consumers) {
     return producers <= info.max_producers && consumers <= info.max_consumers;
 }
@@ -130,13 +137,15 @@ TEST_CASE("names of modes", "[fast]") {
     CHECK(to_string(Mode::pingpong) == std::string("pingpong"));
 }
 
-TEST_CASE("a plain sweep becomes the default beside its three bounds", "[fast]") {
+TEST_CASE("a plain sweep becomes the default beside its bounds", "[fast]") {
     auto sweep = sweep_of({"default"});
     sweep.modes = {Mode::throughput, Mode::pingpong};
     CHECK(keys_of(expand(suite_of(sweep))) ==
           std::vector<std::string>{
               "pingpong/bound/cacheline/1P1C/8B/100ms",
               "throughput/bound/fetch_add/1P1C/8B/100ms",
+              "throughput/bound/cas/1P1C/8B/100ms",
+              "throughput/bound/empty/1W/8B/100ms",
               "throughput/bound/pipe/1P1C/8B/100ms",
               "throughput/queue/exchange/acq_rel/exp/compact/1P1C/8B/cap1024/100ms",
               "pingpong/bound/pipe/1P1C/8B/100ms",
@@ -180,7 +189,7 @@ TEST_CASE("a full product is expanded, each cell once, with the bounds where the
             for (auto const consumers : sweep.consumers) {
                 INFO(producers << "P" << consumers << "C");
                 CHECK(has(cells, cell(Mode::throughput, bound_fetch_add, producers, consumers, 8)));
-                for (auto const& info : measured())
+                for (auto const& info : queues())
                     for (auto const payload : sweep.payloads)
                         for (auto const capacity : sweep.capacities) {
                             auto one = cell(Mode::throughput, info.name, producers, consumers, payload);
@@ -193,15 +202,15 @@ TEST_CASE("a full product is expanded, each cell once, with the bounds where the
             }
     }
     std::size_t throughput = 0;
-    for (auto const& info : measured())
+    for (auto const& info : queues())
         for (auto const producers : sweep.producers)
             for (auto const consumers : sweep.consumers)
                 throughput +=
                     takes(info, producers, consumers) ? std::size_t{2 * 2} : 0;  // payloads, capacities
     CHECK(throughput > 100);
-    std::size_t const pingpong = 2 * 2 * measured().size();
-    std::size_t const bounds = 1 + 6 + 2 + 2;  // cache line, fetch-add, pipe in two modes
-    CHECK(cells.size() == 2 * (throughput + pingpong + bounds));
+    std::size_t const pingpong = 2 * 2 * queues().size();
+    std::size_t const beside = 1 + 6 + 6 + 1 + 2 + 2;  // cache line, fetch-add, cas, empty, pipe in two modes
+    CHECK(cells.size() == 2 * (throughput + pingpong + beside));
 }
 
 TEST_CASE("a variant has no cells with more workers than it takes", "[fast]") {
@@ -252,7 +261,7 @@ TEST_CASE("ping-pong cells have one worker a side, whatever counts the sweep has
         CHECK(cell.producers == 1);
         CHECK(cell.consumers == 1);
     }
-    CHECK(cells.size() == measured().size() + 2);  // the cache line and the pipe
+    CHECK(cells.size() == queues().size() + 2);  // the cache line and the pipe
 }
 
 TEST_CASE("the pipe stands only beside one producer and one consumer", "[fast]") {
@@ -269,13 +278,14 @@ TEST_CASE("a pipe that is asked for by name runs with any number of workers", "[
     sweep.producers = {2};
     auto const cells = expand(suite_of(sweep));
     REQUIRE(count_of(cells, bound_pipe, Mode::throughput) == 1);
-    CHECK(cells.size() == 3);  // and the cache line and the counter
+    CHECK(cells.size() == bounds.size());
 }
 
 TEST_CASE("bounds that are named add nothing to those that stand there anyway", "[fast]") {
     CHECK(keys_of(expand(suite_of(sweep_of({"bound/*"})))) ==
           std::vector<std::string>{"pingpong/bound/cacheline/1P1C/8B/100ms",
                                    "throughput/bound/fetch_add/1P1C/8B/100ms",
+                                   "throughput/bound/cas/1P1C/8B/100ms", "throughput/bound/empty/1W/8B/100ms",
                                    "throughput/bound/pipe/1P1C/8B/100ms"});
     CHECK(keys_of(expand(suite_of(sweep_of({"default", "bound/*"})))) ==
           keys_of(expand(suite_of(sweep_of({"default"})))));
@@ -305,14 +315,13 @@ TEST_CASE("expanding twice gives the same cells in the same order", "[fast]") {
 TEST_CASE("an empty suite has no cells", "[fast]") { CHECK(expand(Suite{}).empty()); }
 
 TEST_CASE("patterns", "[fast]") {
-    auto const& all = measured();
+    auto const all = queues();
     CHECK(match_variants("default") == std::vector<std::string>{default_queue});
     CHECK(match_variants(mutex_queue) == std::vector<std::string>{mutex_queue});
     CHECK(match_variants("queue/*").size() == all.size());
-    CHECK(match_variants("*").size() == all.size());  // a bound is meant only where it is named as one
-    CHECK(match_variants("bound/*") ==
-          std::vector<std::string>{bound_cacheline, bound_fetch_add, bound_pipe});
-    CHECK(match_variants("*mutex*") == std::vector<std::string>{mutex_queue});
+    CHECK(match_variants("*").size() == measured().size());  // a bound is meant only where it is named as one
+    CHECK(match_variants("bound/*") == std::vector<std::string>{bounds.begin(), bounds.end()});
+    CHECK(match_variants("queue/*mutex*") == std::vector<std::string>{mutex_queue});
     CHECK(match_variants("queue/tick?t/*/exp/compact") == std::vector<std::string>{ticket_queue});
     for (auto const& name : match_variants("queue/*/acq_rel/*")) CHECK_THAT(name, Contains("/acq_rel/"));
     CHECK(match_variants("queue/*").front() == default_queue);  // in the catalogue's order
@@ -339,14 +348,14 @@ TEST_CASE("nearest names come best first and no more than asked for", "[fast]") 
     CHECK(nearest_names("queue/exchange/acq_rel/exp/compcat").front() == default_queue);
     CHECK(nearest_names("queue").size() == 3);
     CHECK(nearest_names("queue", 0).empty());
-    auto const everything = measured().size() + 3;
+    auto const everything = measured().size() + bounds.size();
     CHECK(nearest_names("", 1000).size() == everything);
     CHECK(nearest_names(std::string(300, 'x'), 1000).size() == everything);
 }
 
 TEST_CASE("payloads that no variant is compiled for are refused", "[fast]") {
-    CHECK(payload_sizes() == std::vector<std::uint32_t>{8, 64, 256, 1024, 4096});
-    for (auto const bytes : payload_sizes()) {
+    CHECK(payload_sizes("queue") == std::vector<std::uint32_t>{8, 64, 256, 1024, 4096});
+    for (auto const bytes : payload_sizes("queue")) {
         auto sweep = sweep_of({"queue/*"});
         sweep.modes = {Mode::throughput, Mode::pingpong};
         sweep.payloads = {bytes};
@@ -368,7 +377,7 @@ TEST_CASE("capacities that a variant does not take are refused", "[fast]") {
         sweep.capacities = {capacity};
         return complaint([&] { expand(suite_of(sweep)); });
     };
-    for (auto const& info : measured())
+    for (auto const& info : queues())
         for (auto const mode : {Mode::throughput, Mode::pingpong}) {
             INFO(info.name);
             for (std::uint64_t const good : {2U, 1024U, 1U << 20})
@@ -595,18 +604,82 @@ TEST_CASE("every position is drawn about equally often", "[fast]") {
 }
 
 TEST_CASE("every payload that is planned has a subject", "[fast]") {
-    for (auto const payload : payload_sizes()) {
-        for (auto const& info : measured()) {
+    for (auto const& info : measured())
+        for (auto const payload : payload_sizes(info.structure)) {
             auto const subject = find_subject(info.name, payload);
             REQUIRE(subject);
             CHECK(subject->bytes != nullptr);
             CHECK(subject->create != nullptr);
             CHECK(subject->work != nullptr);
         }
-        for (auto const* const bound : {bound_cacheline, bound_fetch_add, bound_pipe})
-            CHECK(find_subject(bound, payload));
+    for (auto const payload : payload_sizes("bound")) {
+        for (auto const* const bound : bounds) CHECK(find_subject(bound, payload));
         CHECK_FALSE(find_subject("queue/none", payload));
     }
     CHECK_FALSE(find_subject(default_queue, 7));
     CHECK_FALSE(find_subject(bound_pipe, 16));
+    CHECK_FALSE(find_subject("stack/treiber/acq_rel/exp/compact", 256));
+}
+
+TEST_CASE("stacks and maps are swept over workers and their own axes", "[fast]") {
+    auto sweep = sweep_of({"stack", "map"});
+    sweep.workers = {1, 4};
+    sweep.push_percents = {50, 70};
+    sweep.mixes = {"ycsb-a", "r90i5e5"};
+    sweep.keys = {"uniform", "zipf0.99"};
+    sweep.thinks_ns = {0, 200};
+    sweep.placements = {"", "scatter"};
+    auto const cells = expand(suite_of(sweep));
+    auto const keys = keys_of(cells);
+    CHECK(std::set<std::string>(keys.begin(), keys.end()).size() == keys.size());
+    std::size_t stacks = 0;
+    std::size_t maps = 0;
+    for (auto const& cell : cells) {
+        if (!cell.is_bound()) CHECK(cell.consumers == 0);
+        stacks += cell.structure() == "stack" ? 1U : 0U;
+        maps += cell.structure() == "map" ? 1U : 0U;
+    }
+    CHECK(stacks == 2 * 2 * 2 * 2);  // workers, shares, think times, placements
+    CHECK(maps == 2 * 2 * 2 * 2 * 2);
+    auto const there = [&](std::string const& key) { return std::count(keys.begin(), keys.end(), key) == 1; };
+    CHECK(
+        there("throughput/stack/treiber/acq_rel/exp/compact/4W/8B/cap1024/100ms/push70/think200ns/scatter"));
+    CHECK(there("throughput/map/buckets/acq_rel/exp/compact/1W/8B/cap1024/100ms/ycsb-a/zipf0.99"));
+    CHECK(there("throughput/bound/fetch_add/4W/8B/100ms/scatter"));
+    CHECK(there("pingpong/bound/cacheline/1P1C/8B/100ms"));
+}
+
+TEST_CASE("batches and think times are axes of a queue's throughput", "[fast]") {
+    auto sweep = sweep_of({"queue"});
+    sweep.modes = {Mode::throughput, Mode::pingpong};
+    sweep.batches = {1, 8};
+    sweep.thinks_ns = {0, 50};
+    auto const cells = expand(suite_of(sweep));
+    CHECK(count_of(cells, default_queue, Mode::throughput) == 4);
+    CHECK(count_of(cells, default_queue, Mode::pingpong) == 1);
+    auto const keys = keys_of(cells);
+    CHECK(std::count(
+              keys.begin(), keys.end(),
+              "throughput/queue/exchange/acq_rel/exp/compact/1P1C/8B/cap1024/100ms/think50ns/batch8") == 1);
+}
+
+TEST_CASE("values of axes that cannot be are refused with what there is", "[fast]") {
+    auto const refused = [](auto&& change) {
+        auto sweep = sweep_of({"map", "stack", "queue"});
+        change(sweep);
+        return complaint([&] { expand(suite_of(sweep)); });
+    };
+    CHECK(refused([](Sweep&) {}).empty());
+    CHECK_THAT(refused([](Sweep& s) { s.mixes = {"ycsb-g"}; }), Contains("ycsb-g") && Contains("ycsb-f"));
+    CHECK_THAT(refused([](Sweep& s) { s.mixes = {"r50i40"}; }), Contains("sum up to 100"));
+    CHECK_THAT(refused([](Sweep& s) { s.keys = {"zipf"}; }), Contains("zipf0.99"));
+    CHECK_THAT(refused([](Sweep& s) { s.push_percents = {101}; }), Contains("101"));
+    CHECK_THAT(refused([](Sweep& s) { s.filled_percents = {101}; }), Contains("101"));
+    CHECK_THAT(refused([](Sweep& s) { s.batches = {5000}; }), Contains("5000"));
+    CHECK_THAT(refused([](Sweep& s) { s.batches = {0}; }), Contains("0"));
+    CHECK_THAT(refused([](Sweep& s) { s.thinks_ns = {2'000'000'000}; }), Contains("2000000000"));
+    CHECK_THAT(refused([](Sweep& s) { s.placements = {"nowhere"}; }), Contains("nowhere"));
+    CHECK_THAT(refused([](Sweep& s) { s.workers = {0}; }), Contains("0"));
+    CHECK_THAT(refused([](Sweep& s) { s.payloads = {256}; }), Contains("256") && Contains("8, 64"));
+    CHECK_THAT(refused([](Sweep& s) { s.modes = {Mode::pingpong}; }), Contains("no round trip"));
 }

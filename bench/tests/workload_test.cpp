@@ -149,8 +149,10 @@ public:
         std::uint64_t corrupt = 0;
         for (std::uint32_t i = 0; i < control_->workers; ++i) {
             auto const& report = control_->reports[i];
-            (i < control_->producers ? sent : received) += report.items;
-            (i < control_->producers ? sent_sum : received_sum) += report.sum;
+            sent += report.put_items;
+            sent_sum += report.put_sum;
+            received += report.taken_items;
+            received_sum += report.taken_sum;
             violations += report.order_violations;
             corrupt += report.corrupt_items;
         }
@@ -250,9 +252,9 @@ TEST_CASE("the ledger accepts every interleaving of producers", "[fast]") {
             ledger.enter(item);
         }
         auto const report = written(ledger);
-        CHECK(report.items == 300);
+        CHECK(report.taken_items == 300);
         CHECK(ledger.items() == 300);
-        CHECK(report.sum == sum);
+        CHECK(report.taken_sum == sum);
         CHECK(report.order_violations == 0);
         CHECK(report.corrupt_items == 0);
     }
@@ -263,7 +265,7 @@ TEST_CASE("the ledger counts what comes twice", "[fast]") {
     for (std::uint64_t const number : {0U, 1U, 1U, 2U}) ledger.enter(item_of<8>(0, number));
     ledger.enter(item_of<8>(1, 1));  // of another producer: not the same item
     CHECK(written(ledger).order_violations == 1);
-    CHECK(written(ledger).items == 5);
+    CHECK(written(ledger).taken_items == 5);
 }
 
 TEST_CASE("the ledger counts what comes late", "[fast]") {
@@ -284,7 +286,7 @@ TEST_CASE("the ledger counts producers that there are not, and torn items, and g
     ledger.enter(item_of<64>(0, 1));  // the torn one's number is not believed
     ledger.enter(item_of<64>(1, 0));
     auto const report = written(ledger);
-    CHECK(report.items == 7);
+    CHECK(report.taken_items == 7);
     CHECK(report.corrupt_items == 4);
     CHECK(report.order_violations == 0);
 }
@@ -295,8 +297,8 @@ TEST_CASE("a ledger sees no loss by itself: that is for the counts", "[fast]") {
     ledger.enter(item_of<8>(0, 2));
     auto const report = written(ledger);
     CHECK(report.order_violations == 0);
-    CHECK(report.items == 2);
-    CHECK(report.sum == 2);
+    CHECK(report.taken_items == 2);
+    CHECK(report.taken_sum == 2);
 }
 
 // ---------------------------------------------------------------------------------------- produce, consume
@@ -306,15 +308,15 @@ TEMPLATE_TEST_CASE_SIG("what honest queues carry is accepted", "[fast]", ((std::
     FakeQueue<N> queue;
     run.produce_all(queue);
     for (std::uint32_t i = 0; i < 3; ++i) {
-        CHECK(run.producer(i).items == batch);
+        CHECK(run.producer(i).put_items == batch);
         CHECK(run.producer(i).successes == batch);
-        CHECK(run.producer(i).refusals == 0);
+        CHECK(run.producer(i).full == 0);
         CHECK(run.producer(i).end > 0);
     }
     queue.shuffle_producers(5);
     run.consume_as(0, queue);
     CHECK(run.complaints().empty());
-    CHECK(run.consumer(0).items == 3 * batch);
+    CHECK(run.consumer(0).taken_items == 3 * batch);
     CHECK(run.consumer(0).successes == batch);  // until the window's end
     CHECK(run.consumer(0).outside == 2 * batch);
     CHECK(queue.size() == 0);
@@ -329,10 +331,10 @@ TEST_CASE("consumers that share the items are accepted together", "[fast]") {
         queue.let_through(share);
         run.consume_as(consumer, queue);
     }
-    CHECK(run.consumer(0).items == 10);
-    CHECK(run.consumer(1).items == 0);
-    CHECK(run.consumer(1).refusals > 0);
-    CHECK(run.consumer(2).items == 2 * batch - 10);
+    CHECK(run.consumer(0).taken_items == 10);
+    CHECK(run.consumer(1).taken_items == 0);
+    CHECK(run.consumer(1).empty > 0);
+    CHECK(run.consumer(2).taken_items == 2 * batch - 10);
     CHECK(run.complaints().empty());
 }
 
@@ -385,11 +387,11 @@ TEST_CASE("answers full are counted apart", "[fast]") {
     FakeQueue<8> queue(8);
     run.produce_all(queue);
     CHECK(run.producer(0).successes == 8);
-    CHECK(run.producer(0).items == 8);
-    CHECK(run.producer(0).refusals > 0);
+    CHECK(run.producer(0).put_items == 8);
+    CHECK(run.producer(0).full > 0);
     run.consume_as(0, queue);
-    CHECK(run.consumer(0).items == 8);
-    CHECK(run.consumer(0).refusals > 0);
+    CHECK(run.consumer(0).taken_items == 8);
+    CHECK(run.consumer(0).empty > 0);
     CHECK(run.complaints().empty());
 }
 
@@ -400,9 +402,9 @@ TEST_CASE("an empty queue whose producers are done ends its consumers", "[fast]"
         run.control().producers_done.value = 2;
         FakeQueue<8> queue;
         run.consume_as(0, queue);
-        CHECK(run.consumer(0).items == 0);
+        CHECK(run.consumer(0).taken_items == 0);
         CHECK(run.consumer(0).outside == 0);
-        CHECK(run.consumer(0).refusals > 0);
+        CHECK(run.consumer(0).empty > 0);
     }
 }
 
@@ -426,7 +428,7 @@ TEST_CASE("a consumer drains until all producers are done, and then once more", 
     auto bench = run.bench_of_consumer(0);
     consume<64>(bench, late, [] {});
     CHECK(late.calls > 500);
-    CHECK(run.consumer(0).items == 1);
+    CHECK(run.consumer(0).taken_items == 1);
     CHECK(run.consumer(0).outside == 1);
 }
 
@@ -475,7 +477,7 @@ TEST_CASE("loops of several threads pass, and with a queue that lies they do not
         }
         for (auto& thread : threads) thread.join();
         CHECK(run.complaints() == complaint);
-        CHECK(run.producer(0).items + run.producer(1).items > 6);
+        CHECK(run.producer(0).put_items + run.producer(1).put_items > 6);
     }
 }
 
@@ -502,7 +504,7 @@ TEST_CASE("a round trip comes back, is sampled, and ends with the farewell", "[f
     initiate<64>(bench, echo, echo);
     auto const& report = run.producer(0);
     CHECK(report.successes == 1);
-    CHECK(report.items == 1);
+    CHECK(report.put_items == 1);
     CHECK(report.corrupt_items == 0);
     CHECK(report.order_violations == 0);
     CHECK(bench.samples.size() == 1);
@@ -519,7 +521,7 @@ TEST_CASE("samples stop where their store ends, round trips do not", "[fast]") {
     auto const room = bench.samples.capacity();
     auto const* const store = bench.samples.data();
     bench.window_end = monotonic_ns() + 2'000'000;
-    while (run.producer(0).items <= room) {
+    while (run.producer(0).put_items <= room) {
         initiate<8>(bench, echo, echo);
         bench.window_end = monotonic_ns() + 100'000'000;  // only where the machine stood still for 2 ms
         Payload<8> rest;
@@ -527,7 +529,7 @@ TEST_CASE("samples stop where their store ends, round trips do not", "[fast]") {
     }
     CHECK(bench.samples.size() == room);
     CHECK(bench.samples.data() == store);
-    CHECK(run.producer(0).items > room);
+    CHECK(run.producer(0).put_items > room);
 }
 
 TEST_CASE("an initiator notices answers that are not its questions", "[fast]") {
@@ -561,9 +563,9 @@ TEST_CASE("a responder answers all but the farewell", "[fast]") {
     there.try_push(item_of<64>(0, 6));
     auto bench = run.bench_of_consumer(0);
     respond<64>(bench, there, back);
-    CHECK(run.consumer(0).items == 5);
+    CHECK(run.consumer(0).taken_items == 5);
     CHECK(run.consumer(0).successes == 5);
-    CHECK(run.consumer(0).sum == 0 + 1 + 2 + 3 + 4);
+    CHECK(run.consumer(0).taken_sum == 0 + 1 + 2 + 3 + 4);
     CHECK(run.consumer(0).corrupt_items == 1);
     CHECK(back.size() == 5);
     CHECK(there.size() == 1);
@@ -577,11 +579,11 @@ TEST_CASE("a round trip that nobody answers ends when the run is given up", "[fa
     auto bench = run.bench_of_producer(0);
     bench.window_end = std::numeric_limits<std::uint64_t>::max();
     initiate<8>(bench, there, back);
-    CHECK(run.producer(0).items == 0);
+    CHECK(run.producer(0).put_items == 0);
     auto other = run.bench_of_consumer(0);
     FakeQueue<8> silent;
     respond<8>(other, silent, back);
-    CHECK(run.consumer(0).items == 0);
+    CHECK(run.consumer(0).taken_items == 0);
 }
 
 TEST_CASE("two threads play ping-pong and agree on what was said", "[fast]") {
@@ -598,7 +600,7 @@ TEST_CASE("two threads play ping-pong and agree on what was said", "[fast]") {
     bench.window_end = monotonic_ns() + 10'000'000;
     initiate<256>(bench, there, back);
     responder.join();
-    CHECK(run.producer(0).items >= 1);
+    CHECK(run.producer(0).put_items >= 1);
     CHECK(run.complaints().empty());
 }
 
@@ -726,7 +728,7 @@ RunResult result_of(Mode mode) {
         report.start = 990 + 20 * i;
         report.end = 251'000;
         report.successes = 5000;
-        report.refusals = 7 + i;
+        (i == 0 ? report.full : report.empty) = 7 + i;
         report.outside = i == 0 ? 0 : 100;
         result.workers.push_back(worker);
     }
@@ -936,6 +938,41 @@ TEST_CASE("a bound's record", "[fast]") {
     CHECK(record["is_default"] == false);
     CHECK(record["capacity"].is_null());
     CHECK(record["throughput"]["operation"] == "increment");
+}
+
+TEST_CASE("a worker without a role has what its structure can answer", "[fast]") {
+    auto result = result_of(Mode::throughput);
+    for (auto& worker : result.workers) {
+        worker.role = "worker";
+        worker.report.full = 3;
+        worker.report.empty = 4;
+        worker.report.misses = 5;
+        worker.report.observed = 1;
+        worker.report.retries = 6;
+        worker.report.backoffs = 7;
+    }
+    auto cell = cell_of(Mode::throughput);
+    cell.producers = 2;
+    cell.consumers = 0;
+    cell.variant = "stack/treiber/acq_rel/exp/compact";
+    auto const stack = record_of(cell, result);
+    CHECK(zeroipc::bench::testing::record_complaints(stack).empty());
+    CHECK(stack["throughput"]["operation"] == "push or pop");
+    CHECK(stack["workload"]["push_percent"] == 50);
+    CHECK(stack["workload"]["mix"].is_null());
+    CHECK(stack["workers"][1]["full"] == 3);
+    CHECK(stack["workers"][1]["empty"] == 4);
+    CHECK(stack["workers"][1]["misses"].is_null());
+    CHECK(stack["workers"][1]["retries"] == 6);
+    CHECK(stack["workers"][1]["backoffs"] == 7);
+    cell.variant = "map/buckets/acq_rel/exp/compact";
+    cell.mix = "ycsb-a";
+    auto const map = record_of(cell, result);
+    CHECK(zeroipc::bench::testing::record_complaints(map).empty());
+    CHECK(map["workload"]["mix"] == "ycsb-a");
+    CHECK(map["workload"]["push_percent"].is_null());
+    CHECK(map["workers"][0]["empty"].is_null());
+    CHECK(map["workers"][0]["misses"] == 5);
 }
 
 TEST_CASE("only the first variant of a structure is its default", "[fast]") {

@@ -21,13 +21,14 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLo
 from . import wording
 from .records import Point, RunFolder
 from .stats import BAND, Better, estimate_median
-from .summary import CACHELINE, FETCH_ADD, PIPE, Comparison, better_of, bounds_at, comparisons
+from .summary import CACHELINE, CAS, EMPTY, FETCH_ADD, PIPE, Comparison, better_of, bounds_at, comparisons
 
 # Okabe and Ito's palette (2008), told apart by all common kinds of colour vision. Its yellow is left out: on white it
 # cannot be read. The default is always blue, bounds always black and grey.
 DEFAULT_COLOUR = "#0072B2"
 COLOURS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-BOUND_COLOURS = {FETCH_ADD: "#000000", CACHELINE: "#000000", PIPE: "#6b6b6b"}
+BOUND_COLOURS = {FETCH_ADD: "#000000", CAS: "#6b6b6b", EMPTY: "#000000", CACHELINE: "#000000", PIPE: "#6b6b6b"}
+COUNTERS = {FETCH_ADD: "--", CAS: ":"}  # drawn as lines across a category: nothing is passed on there
 MARKERS = ("s", "^", "D", "v", "P", "X", "<", ">", "p")  # nine: with five colours, 45 looks before one comes again
 STYLE = {
     "font.family": ["DejaVu Sans", "sans-serif"], "font.size": 9.5, "axes.titlesize": 11, "axes.titleweight": "bold",
@@ -127,7 +128,8 @@ def _inline(svg: str, drawn: Drawn) -> str:
 
 def _slug(point: Point) -> str:
     capacity = "" if point.capacity is None else f"-cap{point.capacity}"
-    return f"{point.payload_bytes}B{capacity}-{point.window_ns // 1_000_000}ms"
+    more = "".join(f"-{part}" for part in re.findall(r"[A-Za-z0-9.]+", f"{point.workload} {point.placement}"))
+    return f"{point.payload_bytes}B{capacity}-{point.window_ns // 1_000_000}ms{more}"
 
 
 def _legend_below(axes: Axes, handles: Sequence[Line2D], offset_in: float = 0.5) -> None:
@@ -154,7 +156,8 @@ def _throughput(usable: pd.DataFrame, looks: Dict[str, Look], target: Path) -> L
                       missing="No run measured throughput, so there is no figure of it.")]
     groups: Dict[Tuple, List[Point]] = {}
     for point in sorted(set(rows["point"]), key=lambda point: point.order):
-        groups.setdefault((point.payload_bytes, point.capacity or 0, point.window_ns), []).append(point)
+        groups.setdefault((point.payload_bytes, point.capacity or 0, point.window_ns, point.workload,
+                           point.placement), []).append(point)
     drawn = []
     for structure in sorted(set(rows["structure"])):
         for _, points in sorted(groups.items()):
@@ -167,8 +170,9 @@ def _throughput(usable: pd.DataFrame, looks: Dict[str, Look], target: Path) -> L
 def _throughput_of(structure: str, points: List[Point], rows: pd.DataFrame, usable: pd.DataFrame,
                    looks: Dict[str, Look], target: Path) -> Drawn:
     data = _throughput_data(points, rows, usable)
-    shown = _ordered(data[data["variant"] != FETCH_ADD]["variant"], looks)
-    where = wording.item_label(points[0])
+    shown = _ordered(data[~data["variant"].isin(COUNTERS)]["variant"], looks)
+    where = wording.point_label(points[0]).split(", ", 1)[1]
+    roles = any(point.consumers for point in points)
     width = 1.0 + 0.26 * len(shown)
     columns = min(len(points), max(1, int((WIDEST_IN - 0.4) / width)))
     lines = math.ceil(len(points) / columns)
@@ -181,12 +185,12 @@ def _throughput_of(structure: str, points: List[Point], rows: pd.DataFrame, usab
         axes.set_axis_off()
     every[0].set_title(f"Throughput of the {structure}, {where}", pad=22)
     for axes in every[::columns]:
-        axes.set_ylabel("million items received per second")
-    every[(lines - 1) * columns].set_xlabel("producers (P) and consumers (C), each a process", loc="left")
+        axes.set_ylabel(f"million {'items received' if roles else 'operations'} per second")
+    every[(lines - 1) * columns].set_xlabel(
+        "producers (P) and consumers (C), each a process" if roles else "workers (W), each a process", loc="left")
     handles = [_run_handle(looks[variant]) for variant in shown]
-    if (data["variant"] == FETCH_ADD).any():
-        handles.append(Line2D([], [], color="black", linestyle="--", linewidth=1.3,
-                              label=f"{FETCH_ADD}: increments"))
+    handles += [Line2D([], [], color="black", linestyle=style, linewidth=1.3, label=f"{name}: increments")
+                for name, style in COUNTERS.items() if (data["variant"] == name).any()]
     _legend_below(every[(lines - 1) * columns], handles)
     caption = ("Every dot is one run in fresh processes, in the order of the rounds from left to right; the bar is the "
                "95% interval of the median, which is the white mark. Closed loop: each worker goes on at once. Every "
@@ -194,7 +198,7 @@ def _throughput_of(structure: str, points: List[Point], rows: pd.DataFrame, usab
     alt = f"Throughput of the {structure}, {where}. " + "; ".join(
         f"{point.workers}: highest median {_best(data, point.workers)}" for point in points) + "."
     return _save(figure, data, target, Drawn(f"throughput-{structure}-{_slug(points[0])}",
-                                             f"Throughput of the {structure} by producers and consumers: {where}",
+                                             f"Throughput of the {structure} by {'producers and consumers' if roles else 'workers'}: {where}",
                                              caption, alt))
 
 
@@ -205,14 +209,19 @@ def _throughput_panel(axes: Axes, point: Point, data: pd.DataFrame, shown: List[
     for index, variant in enumerate(present):
         centre = (index + 0.5 - len(present) / 2) * slot
         _column_of_runs(axes, centre, slot, data[data["variant"] == variant]["million_per_s"], looks[variant])
-    top = data[data["variant"] != FETCH_ADD]["million_per_s"].max()
-    bound = data[data["variant"] == FETCH_ADD]["million_per_s"]
-    if len(bound) and bound.median() <= 1.5 * top:
-        axes.hlines(bound.median(), -0.46, 0.46, colors="black", linestyles="--", linewidth=1.3)
-        top = max(top, bound.median())
-    elif len(bound):
-        axes.text(0.5, 0.985, f"{FETCH_ADD}: {wording.number(bound.median())}, above this scale",
-                  transform=axes.transAxes, ha="center", va="top", fontsize=9)
+    scale = data[~data["variant"].isin(COUNTERS)]["million_per_s"].max()
+    top = scale
+    above = []
+    for name, style in COUNTERS.items():
+        bound = data[data["variant"] == name]["million_per_s"]
+        if len(bound) and bound.median() <= 1.5 * scale:
+            axes.hlines(bound.median(), -0.46, 0.46, colors="black", linestyles=style, linewidth=1.3)
+            top = max(top, bound.median())
+        elif len(bound):
+            above.append(f"{name}: {wording.number(bound.median())}")
+    if above:
+        axes.text(0.5, 0.985, ", ".join(above) + ", above this scale", transform=axes.transAxes, ha="center", va="top",
+                  fontsize=9)
     axes.set_ylim(0, top * 1.12)
     if bool(data["oversubscribed"].any()):
         axes.set_facecolor("#f0ece2")

@@ -33,10 +33,14 @@ class Point:
     payload_bytes: int
     capacity: Optional[int]  # items; None where there is none
     window_ns: int
+    workload: str = ""  # what else differs from the usual, in words
+    placement: str = ""  # the strategy that the cell names; empty: the run's own
 
     @property
     def workers(self) -> str:
-        """The category of the sweep, such as `2P1C`."""
+        """The category of the sweep, such as `2P1C`, or `4W` where workers have no roles."""
+        if self.consumers == 0:
+            return f"{self.producers}W"
         return f"{self.producers}P{self.consumers}C"
 
     @property
@@ -45,7 +49,7 @@ class Point:
         has no capacity (a bound) after what has one."""
         capacity = float("inf") if self.capacity is None else self.capacity
         return (self.mode != "throughput", self.producers + self.consumers, self.producers, self.payload_bytes,
-                capacity, self.window_ns)
+                capacity, self.window_ns, self.workload, self.placement)
 
 
 @dataclass
@@ -127,7 +131,8 @@ def _row(record: Dict[str, Any]) -> Dict[str, Any]:
         "run": record["run"],
         "cell": record["cell"],
         "point": Point(record["mode"], record["producers"], record["consumers"], record["payload_bytes"],
-                       None if capacity is None else int(capacity), record["window_ns"]),
+                       None if capacity is None else int(capacity), record["window_ns"], _workload(record),
+                       (record.get("workload") or {}).get("placement") or ""),
         "mode": record["mode"],
         "variant": record["variant"],
         "structure": record["variant"].split("/")[0],
@@ -149,6 +154,23 @@ def _row(record: Dict[str, Any]) -> Dict[str, Any]:
         "value": float("nan") if value is None else float(value),
         "usable": not failed and value is not None,
     }
+
+
+def _workload(record: Dict[str, Any]) -> str:
+    """The axes that are not at their usual values, such as `ycsb-a, zipf0.99 keys, think 100 ns`."""
+    of = record.get("workload") or {}
+    parts = []
+    if of.get("mix"):
+        parts += [of["mix"], f"{of['keys']} keys"]
+    if of.get("push_percent") not in (None, 50):
+        parts.append(f"{of['push_percent']}% pushes")
+    if of.get("filled_percent") not in (None, 50):
+        parts.append(f"{of['filled_percent']}% full")
+    if of.get("think_ns"):
+        parts.append(f"think {of['think_ns']} ns")
+    if of.get("batch", 1) != 1:
+        parts.append(f"batches of {of['batch']}")
+    return ", ".join(parts)
 
 
 def _reject_duplicates(frame: pd.DataFrame, path: Path) -> None:

@@ -12,10 +12,12 @@ from .records import Point, RunFolder
 from .stats import FEWEST_ROUNDS, Better, Estimate, Verdict, estimate_median, judge, paired_ratios
 
 FETCH_ADD = "bound/fetch_add"
+CAS = "bound/cas"
+EMPTY = "bound/empty"
 CACHELINE = "bound/cacheline"
 PIPE = "bound/pipe"
 # These bounds move no items, so payload and capacity do not tell them apart.
-WITHOUT_PAYLOAD = (FETCH_ADD, CACHELINE)
+WITHOUT_PAYLOAD = (FETCH_ADD, CAS, EMPTY, CACHELINE)
 
 
 @dataclass(frozen=True)
@@ -145,8 +147,8 @@ def bounds_at(frame: pd.DataFrame, point: Point) -> pd.DataFrame:
     """The runs of the bounds that belong beside a point: same mode, workers, window and, if they have it, payload."""
 
     def belongs(variant: str, other: Point) -> bool:
-        same_run = (other.mode, other.producers, other.consumers, other.window_ns) == (
-            point.mode, point.producers, point.consumers, point.window_ns)
+        same_run = (other.mode, other.producers, other.consumers, other.window_ns, other.placement) == (
+            point.mode, point.producers, point.consumers, point.window_ns, point.placement)
         if not same_run or variant in WITHOUT_PAYLOAD:
             return same_run
         return other.payload_bytes == point.payload_bytes and other.capacity in (None, point.capacity)

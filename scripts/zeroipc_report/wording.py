@@ -53,7 +53,8 @@ def item_label(point: Point) -> str:
 
 def point_label(point: Point) -> str:
     """Such as `1P1C, 8 B, capacity 1024`."""
-    return f"{point.workers}, {item_label(point)}"
+    parts = [point.workers, item_label(point), point.workload, point.placement]
+    return ", ".join(part for part in parts if part)
 
 
 def ratio_text(ratio: Estimate) -> str:

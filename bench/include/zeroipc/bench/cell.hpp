@@ -2,8 +2,10 @@
 /// \file
 /// A cell: one point of a sweep.
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace zeroipc::bench {
@@ -19,21 +21,40 @@ char const* to_string(Mode mode);
 inline constexpr char const* bound_cacheline =
     "bound/cacheline";  ///< two lines written in turn by two processes
 inline constexpr char const* bound_fetch_add = "bound/fetch_add";  ///< one counter incremented by all
-inline constexpr char const* bound_pipe = "bound/pipe";            ///< the operating system's own queue
+inline constexpr char const* bound_cas = "bound/cas";              ///< the same by compare-exchange
+inline constexpr char const* bound_empty = "bound/empty";  ///< the loop around a structure that does nothing
+inline constexpr char const* bound_pipe = "bound/pipe";    ///< the operating system's own queue
+inline constexpr std::array bounds{bound_cacheline, bound_fetch_add, bound_cas, bound_empty, bound_pipe};
 
+/// A queue's workers have roles: producers and consumers. A stack's and a map's do everything: they are all counted as
+/// `producers`, and `consumers` is 0.
 struct Cell {
     Mode mode = Mode::throughput;
     std::string variant;
-    std::uint32_t producers = 1;  ///< pingpong: always 1, the initiator
-    std::uint32_t consumers = 1;  ///< pingpong: always 1, the responder
-    std::uint32_t payload_bytes = 8;
-    std::uint64_t capacity = 1024;  ///< items; without meaning for bounds
+    std::uint32_t producers = 1;      ///< pingpong: always 1, the initiator
+    std::uint32_t consumers = 1;      ///< pingpong: always 1, the responder
+    std::uint32_t payload_bytes = 8;  ///< of an item; of a map's value
+    std::uint64_t capacity = 1024;    ///< items; without meaning for bounds
     std::uint64_t window_ns = 100'000'000;
+    std::string placement{};          ///< a strategy's name; empty: the run's own
+    std::uint64_t think_ns = 0;       ///< work of their own that workers do after each operation (each batch)
+    std::uint32_t batch = 1;          ///< items that a queue's operation moves at once
+    std::uint32_t push_percent = 50;  ///< a stack's workers push so often, else pop
+    std::string mix{"r90i5e5"};       ///< what a map's workers do: see mix.hpp
+    std::string keys{"uniform"};      ///< which keys: see mix.hpp
+    std::uint32_t filled_percent = 50;  ///< of the map's capacity (a stack's too), before the window
 
     [[nodiscard]] bool is_bound() const { return variant.starts_with("bound/"); }
+    /// "queue", "stack", "map" or "bound".
+    [[nodiscard]] std::string_view structure() const {
+        return std::string_view(variant).substr(0, variant.find('/'));
+    }
+    /// Whether every worker does the same by itself, without an item passed on.
+    [[nodiscard]] bool is_alone() const { return counts() || variant == bound_empty; }
+    [[nodiscard]] bool counts() const { return variant == bound_fetch_add || variant == bound_cas; }
     [[nodiscard]] std::uint32_t workers() const { return producers + consumers; }
 
-    /// Unique within a plan: what records are grouped by.
+    /// Unique within a plan: what records are grouped by. Axes at their defaults are not named.
     [[nodiscard]] std::string key() const;
 
     bool operator==(Cell const&) const = default;

@@ -60,12 +60,17 @@ struct alignas(line_bytes) WorkerReport {
     std::int64_t pages_checked, pages_on_node;
 
     std::uint64_t start, end;  ///< ticks: first and last stamp of the window
-    std::uint64_t successes;   ///< inside the window
-    std::uint64_t refusals;    ///< answers full (to a producer) or empty (to a consumer) inside the window
-    std::uint64_t outside;     ///< successes after the window
+    // Inside the window:
+    std::uint64_t successes;    ///< operations that did what was asked; of a map all but "full"
+    std::uint64_t full, empty;  ///< operations refused
+    std::uint64_t misses;    ///< of a map: among the successes those that met no key, or one that was there
+    std::uint32_t observed;  ///< 1 if the variant counts the next four
+    std::uint64_t retries, helps, backoffs, system_calls;
+    std::uint64_t outside;  ///< successes after the window
     std::int64_t minor_faults, major_faults, voluntary_switches, involuntary_switches;  ///< inside the window
 
-    std::uint64_t items, sum;  ///< over all, draining included
+    std::uint64_t put_items, put_sum;      ///< over all, what came before the window included
+    std::uint64_t taken_items, taken_sum;  ///< over all, draining included; what a map holds at the end too
     std::uint64_t order_violations, corrupt_items;
 
     double probe_before_ns, probe_after_ns;  ///< written by the first producer; negative: none
@@ -84,20 +89,24 @@ struct alignas(line_bytes) Control {
     Mode mode;
     std::uint32_t payload_bytes;
     std::uint32_t oversubscribed;
-    std::uint32_t probe_rounds;  ///< 0: no probe
-    std::int32_t memory_node;    ///< the node that the segment was bound to
+    std::uint32_t probe_rounds;   ///< 0: no probe
+    std::uint32_t probe_partner;  ///< the worker whose CPU is probed against the first one's
+    std::int32_t memory_node;     ///< the node that the segment was bound to
     std::uint64_t capacity, window_ns;
     ClockInfo clock;
-    Text variant;
+    std::uint64_t think_ns;
+    std::uint32_t batch, push_percent, filled_percent;
+    std::uint64_t seed;  ///< of what workers draw
+    Text variant, mix, keys;
     std::uint64_t topology_offset, topology_bytes;  ///< hwloc XML in the segment
     std::array<std::int32_t, most_workers> cpus;    ///< one a worker, producers first
 
     Lonely arrived;                 ///< barrier: workers that have come, over all phases
     Lonely phase;                   ///< barrier: phases completed
     Lonely start_at;                ///< ticks; set by the last to arrive
-    Lonely producers_done;          ///< no more items come
+    Lonely producers_done;          ///< that many workers put nothing in any more
     Lonely abandon;                 ///< nonzero: leave at once
-    Lonely counter;                 ///< bound/fetch_add
+    Lonely counter;                 ///< bound/fetch_add and bound/cas
     std::array<Lonely, 2> probe;    ///< the probe's two lines
     std::array<Lonely, 2> mailbox;  ///< bound/cacheline's two lines
 

@@ -38,10 +38,12 @@ struct RunResult {
     double start_skew_ns = -1;
     double probe_before_ns = -1;
     double probe_after_ns = -1;
-    int separate_cores = -1;       ///< 1 yes, 0 no, -1 not known
-    double steal_share = -1;       ///< of the CPU time during the run; negative: unknown
-    std::uint64_t operations = 0;  ///< successes in the window that count
-    std::uint64_t sent = 0, received = 0;
+    int separate_cores = -1;               ///< 1 yes, 0 no, -1 not known
+    double steal_share = -1;               ///< of the CPU time during the run; negative: unknown
+    std::uint64_t operations = 0;          ///< successes in the window that count
+    std::uint64_t sent = 0, received = 0;  ///< items, what was there before the window included
+    std::uint64_t sent_sum = 0;
+    std::uint64_t counted = 0;  ///< what a counting bound's counter says in the end
     bool sums_equal = false;
     std::uint64_t order_violations = 0, corrupt_items = 0;
     std::vector<WorkerResult> workers;

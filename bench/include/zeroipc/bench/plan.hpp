@@ -30,6 +30,16 @@ struct Sweep {
     std::vector<std::uint32_t> payloads{8};
     std::vector<std::uint64_t> capacities{1024};
     std::vector<std::uint64_t> windows_ns{100'000'000};
+    std::vector<std::string> placements{""};  ///< names of strategies; empty: the run's own
+    std::vector<std::uint64_t> thinks_ns{0};
+    // Of queues:
+    std::vector<std::uint32_t> batches{1};
+    // Of stacks and maps, whose workers have no roles:
+    std::vector<std::uint32_t> workers{1};
+    std::vector<std::uint32_t> push_percents{50};
+    std::vector<std::uint32_t> filled_percents{50};
+    std::vector<std::string> mixes{"r90i5e5"};
+    std::vector<std::string> keys{"uniform"};
 };
 
 struct Suite {
@@ -42,7 +52,8 @@ struct Suite {
 Suite read_suite(std::filesystem::path const& file);
 
 /// The cells of a suite, bounds included, each once, in a fixed order. Ping-pong cells have one worker a
-/// side, so other counts add nothing to them. Points with more producers or consumers than a variant takes are
+/// side, so other counts add nothing to them. Queues are swept over producers and consumers, stacks and maps over
+/// workers. Points with more producers or consumers than a variant takes are
 /// left out for it. \throws PlanError: unknown variant (names the nearest), payload or capacity that no variant
 /// takes, a variant named that takes none of the sweep's numbers of workers.
 std::vector<Cell> expand(Suite const& suite);
@@ -54,7 +65,7 @@ std::vector<std::vector<std::size_t>> draw_rounds(std::size_t cells, std::uint32
 /// Names in the catalogue and of the bounds that are nearest to `name` by edit distance, best first.
 std::vector<std::string> nearest_names(std::string_view name, std::size_t most = 3);
 
-/// What a pattern may stand for: the catalogue's queues, without those that are wrong on purpose.
+/// What a pattern may stand for: the catalogue without what is wrong on purpose.
 std::vector<variants::variant_info> const& measured();
 
 /// Variants that a name or pattern stands for. One that is wrong on purpose is meant only by its whole name.

@@ -5,18 +5,14 @@
 #include <zeroipc/variants/catalogue.hpp>
 
 #include <algorithm>
-#include <map>
-#include <string>
 
-#include "subject.hpp"
+#include "subject_table.hpp"
 
 namespace zeroipc::bench {
 
-using SubjectTable = std::map<std::string, Subject, std::less<>>;
-
 template <class Variant, std::size_t N>
 struct QueueSubject {
-    using queue = typename Variant::template type<Payload<N>>;
+    using queue = Counted<Variant>::template type<Payload<N>>;
     static constexpr char const* there = "there";
     static constexpr char const* back = "back";
 
@@ -29,7 +25,7 @@ struct QueueSubject {
         auto const one = queue::bytes_for(cell.capacity, options(cell)) + format::structure_alignment;
         return cell.mode == Mode::pingpong ? 2 * one : one;
     }
-    static void create(Memory& memory, Cell const& cell) {
+    static void create(Memory& memory, Cell const& cell, Initial& /*empty*/) {
         queue(memory, there, cell.capacity, options(cell));
         if (cell.mode == Mode::pingpong) queue(memory, back, cell.capacity, options(cell));
     }
@@ -43,6 +39,7 @@ struct QueueSubject {
                 initiate<N>(bench, first, second);
             else
                 respond<N>(bench, first, second);
+            note_observed(bench.report, first);
             stages.window_over();
         } else if (producer) {
             stages.until_start();
@@ -66,11 +63,5 @@ SubjectTable queue_subjects() {
     });
     return table;
 }
-
-extern template SubjectTable queue_subjects<8>();
-extern template SubjectTable queue_subjects<64>();
-extern template SubjectTable queue_subjects<256>();
-extern template SubjectTable queue_subjects<1024>();
-extern template SubjectTable queue_subjects<4096>();
 
 }  // namespace zeroipc::bench

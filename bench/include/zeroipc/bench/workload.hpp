@@ -6,9 +6,11 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "control.hpp"
@@ -50,8 +52,16 @@ struct Bench {
     std::uint32_t role_index;  ///< among the workers of its role
     Clock clock;
     std::uint64_t window_end = 0;
+    std::uint64_t think_ticks = 0;
     std::vector<std::uint32_t> samples{};  ///< round trips in ticks, reserved and touched before the window
 
+    /// Work of one's own between operations.
+    void think() const noexcept {
+        if (think_ticks == 0) return;
+        auto const begin = clock.ticks();
+        while (clock.ticks() - begin < think_ticks) {
+        }
+    }
     [[nodiscard]] bool abandoned() const noexcept {
         return control.abandon.value.load(std::memory_order_relaxed) != 0;
     }
@@ -94,34 +104,86 @@ private:
     int pauses_ = 1;
 };
 
-template <std::size_t N, class Channel>
-void produce(Bench& bench, Channel& channel) {
-    Payload<N> item;
-    std::uint64_t sent = 0;
+/// What the variant counted in this handle. At the end of the window.
+template <class Structure>
+void note_observed(WorkerReport& report, Structure& structure) {
+    if constexpr (requires { structure.observed().retries; }) {
+        auto const& seen = structure.observed();
+        report.observed = 1;
+        report.retries = seen.retries;
+        report.helps = seen.helps;
+        report.backoffs = seen.backoffs;
+        report.system_calls = seen.system_calls;
+    }
+}
+
+/// \return items that went in, of those that stand at `items`.
+template <class Item, class Channel>
+std::size_t put(Channel& channel, Item const* items, std::size_t count) {
+    if constexpr (requires { channel.try_push_n(std::span<Item const>()); })
+        if (count > 1) return channel.try_push_n(std::span<Item const>(items, count));
+    return channel.try_push(*items) ? 1 : 0;
+}
+/// \return items that came out.
+template <class Item, class Channel>
+std::size_t take(Channel& channel, Item* items, std::size_t count) {
+    if constexpr (requires { channel.try_pop_n(std::span<Item>()); })
+        if (count > 1) return channel.try_pop_n(std::span<Item>(items, count));
+    return channel.try_pop(*items) ? 1 : 0;
+}
+
+/// Repeats `attempt` until the window is over, with a look at the clock now and then. It returns how many items it
+/// moved; 0 is a refusal, after which the pacer makes its pauses. \return refusals.
+template <class Attempt>
+std::uint64_t until_window_end(Bench& bench, Attempt&& attempt) {
     std::uint64_t refusals = 0;
-    std::uint64_t sum = 0;
     std::uint64_t now = 0;
     Pacer pacer(bench.control.oversubscribed != 0);
-    item.fill(bench.role_index, sent);
     do {
-        for (int i = 0; i < attempts_a_look;) {
-            if (channel.try_push(item)) {
-                sum += item.word[0];
-                item.fill(bench.role_index, ++sent);
+        for (std::size_t i = 0; i < attempts_a_look;) {
+            if (auto const moved = attempt(); moved != 0) [[likely]] {
                 pacer.success();
-                ++i;
+                bench.think();
+                i += moved;
             } else {
                 ++refusals;
-                i += pacer.refusal();
+                i += static_cast<std::size_t>(pacer.refusal());
             }
         }
         now = bench.clock.ticks();
     } while (now < bench.window_end && !bench.abandoned());
     bench.report.end = now;
+    return refusals;
+}
+
+template <std::size_t N, class Channel>
+void produce(Bench& bench, Channel& channel) {
+    std::uint64_t sent = 0;
+    std::uint64_t sum = 0;
+    auto const batch = std::max<std::size_t>(1, bench.control.batch);
+    if (batch == 1) {
+        Payload<N> item;
+        item.fill(bench.role_index, sent);
+        bench.report.full = until_window_end(bench, [&]() -> std::size_t {
+            if (!channel.try_push(item)) return 0;
+            sum += item.word[0];
+            item.fill(bench.role_index, ++sent);
+            return 1;
+        });
+    } else {
+        std::vector<Payload<N>> items(batch);
+        bench.report.full = until_window_end(bench, [&] {
+            for (std::size_t i = 0; i < batch; ++i) items[i].fill(bench.role_index, sent + i);
+            auto const moved = put(channel, items.data(), batch);
+            for (std::size_t i = 0; i < moved; ++i) sum += items[i].word[0];
+            sent += moved;
+            return moved;
+        });
+    }
+    note_observed(bench.report, channel);
     bench.report.successes = sent;
-    bench.report.refusals = refusals;
-    bench.report.items = sent;
-    bench.report.sum = sum;
+    bench.report.put_items = sent;
+    bench.report.put_sum = sum;
 }
 
 /// Checks what consumers receive.
@@ -144,8 +206,8 @@ public:
     }
     [[nodiscard]] std::uint64_t items() const noexcept { return items_; }
     void write(WorkerReport& report) const noexcept {
-        report.items = items_;
-        report.sum = sum_;
+        report.taken_items = items_;
+        report.taken_sum = sum_;
         report.order_violations = violations_;
         report.corrupt_items = corrupt_;
     }
@@ -163,25 +225,23 @@ template <std::size_t N, class Channel, class AtWindowEnd>
 void consume(Bench& bench, Channel& channel, AtWindowEnd&& at_window_end) {
     Payload<N> item;
     Ledger<N> ledger(bench.control.producers);
-    std::uint64_t refusals = 0;
-    std::uint64_t now = 0;
-    Pacer pacer(bench.control.oversubscribed != 0);
-    do {
-        for (int i = 0; i < attempts_a_look;) {
-            if (channel.try_pop(item)) {
-                ledger.enter(item);
-                pacer.success();
-                ++i;
-            } else {
-                ++refusals;
-                i += pacer.refusal();
-            }
-        }
-        now = bench.clock.ticks();
-    } while (now < bench.window_end && !bench.abandoned());
-    bench.report.end = now;
+    auto const batch = std::max<std::size_t>(1, bench.control.batch);
+    if (batch == 1) {
+        bench.report.empty = until_window_end(bench, [&]() -> std::size_t {
+            if (!channel.try_pop(item)) return 0;
+            ledger.enter(item);
+            return 1;
+        });
+    } else {
+        std::vector<Payload<N>> items(batch);
+        bench.report.empty = until_window_end(bench, [&] {
+            auto const moved = take(channel, items.data(), batch);
+            for (std::size_t i = 0; i < moved; ++i) ledger.enter(items[i]);
+            return moved;
+        });
+    }
+    note_observed(bench.report, channel);
     bench.report.successes = ledger.items();
-    bench.report.refusals = refusals;
     at_window_end();
     // Draining. Nothing is pushed any more once `done` was seen, so an empty answer behind it is the end.
     for (;;) {
@@ -236,8 +296,8 @@ void initiate(Bench& bench, Channel& there, Channel& back) {
     } while (now < bench.window_end);
     bench.report.end = now;
     bench.report.successes = trips;
-    bench.report.items = trips;
-    bench.report.sum = sum;
+    bench.report.put_items = trips;
+    bench.report.put_sum = sum;
     bench.report.corrupt_items = corrupt;
     bench.report.order_violations = disorder;
     out.fill(0, farewell);
@@ -258,8 +318,8 @@ void respond(Bench& bench, Channel& there, Channel& back) {
     }
     bench.report.end = bench.clock.ticks();
     bench.report.successes = trips;
-    bench.report.items = trips;
-    bench.report.sum = sum;
+    bench.report.taken_items = trips;
+    bench.report.taken_sum = sum;
     bench.report.corrupt_items = corrupt;
 }
 

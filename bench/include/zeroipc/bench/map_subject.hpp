@@ -1,0 +1,60 @@
+#pragma once
+/// \file
+/// Cells of the map's variants: keys of 8 bytes, values compiled for one payload size at a time.
+
+#include <zeroipc/variants/catalogue.hpp>
+
+#include <algorithm>
+
+#include "mixed_workload.hpp"
+#include "subject_table.hpp"
+
+namespace zeroipc::bench {
+
+template <class Variant, std::size_t N>
+struct MapSubject {
+    using map = Counted<Variant>::template type<std::uint64_t, Payload<N>>;
+    static constexpr char const* name = "map";
+
+    static map_options options(Cell const& cell) {
+        map_options o;
+        o.handle_slots = std::max<std::uint32_t>(o.handle_slots, cell.workers() + 2);
+        return o;
+    }
+    static std::uint64_t bytes(Cell const& cell) {
+        return map::bytes_for(cell.capacity, options(cell)) + format::structure_alignment;
+    }
+    static void create(Memory& memory, Cell const& cell, Initial& initial) {
+        map m(memory, name, cell.capacity, options(cell));
+        auto const space = Keyspace::of(cell.capacity, cell.filled_percent, *parse_mix(cell.mix));
+        Payload<N> value;
+        for (std::uint64_t key = 0; key < space.filled; ++key) {
+            value.fill(0, key);
+            if (m.insert(key, value) == outcome::inserted) initial.enter(key);
+        }
+    }
+    static void work(Bench& bench, Memory& memory, Stages& stages, std::uint32_t worker) {
+        map m(memory, name);
+        MapWorker<N, map> act(bench, m, *parse_mix(bench.control.mix.view()),
+                              *parse_keys(bench.control.keys.view()));
+        stages.until_start();
+        until_window_end(bench, [&] { return act(); });
+        note_observed(bench.report, m);
+        stages.window_over();
+        if (stages.is_last_left(worker)) act.count_keys();
+        act.tally().publish(bench.report);
+    }
+};
+
+/// The catalogue's maps with values of N bytes. Instantiated once for each N, a source file each.
+template <std::size_t N>
+SubjectTable map_subjects() {
+    SubjectTable table;
+    variants::for_each_variant<variants::map_catalogue>([&]<class Variant>() {
+        using subject = MapSubject<Variant, N>;
+        table.emplace(Variant::name(), Subject{&subject::bytes, &subject::create, &subject::work});
+    });
+    return table;
+}
+
+}  // namespace zeroipc::bench

@@ -1,0 +1,225 @@
+#pragma once
+/// \file
+/// Timed loops of stacks and maps, whose workers do everything.
+
+#include <zeroipc/map.hpp>
+
+#include "mix.hpp"
+#include "workload.hpp"
+
+namespace zeroipc::bench {
+
+/// Where the numbers start that a worker draws: unlike for each worker and each run.
+inline std::uint64_t seed_of(Bench const& bench) {
+    return QuickRandom(bench.control.seed + bench.role_index)();
+}
+
+/// What one worker counts, in private memory.
+struct Tally {
+    std::uint64_t successes = 0, full = 0, empty = 0, misses = 0, outside = 0;
+    std::uint64_t put_items = 0, put_sum = 0, taken_items = 0, taken_sum = 0, corrupt_items = 0;
+
+    void put(std::uint64_t word) noexcept {
+        ++put_items;
+        put_sum += word;
+    }
+    void take(std::uint64_t word) noexcept {
+        ++taken_items;
+        taken_sum += word;
+    }
+    void publish(WorkerReport& report) const noexcept {
+        report.successes = successes;
+        report.full = full;
+        report.empty = empty;
+        report.misses = misses;
+        report.outside = outside;
+        report.put_items = put_items;
+        report.put_sum = put_sum;
+        report.taken_items = taken_items;
+        report.taken_sum = taken_sum;
+        report.corrupt_items = corrupt_items;
+    }
+};
+
+/// Whether a worker of this run wrote the item as it is.
+template <std::size_t N>
+bool is_ours(Bench const& bench, Payload<N> const& item) noexcept {
+    return item.is_whole() && item.producer() < bench.control.workers;
+}
+
+/// Pushes and pops in the window.
+template <std::size_t N, class Channel>
+Tally push_and_pop(Bench& bench, Channel& channel) {
+    Tally tally;
+    QuickRandom random(seed_of(bench));
+    auto const percent = bench.control.push_percent;
+    Payload<N> out;
+    Payload<N> in;
+    until_window_end(bench, [&]() -> std::size_t {
+        if (random.below(100) < percent) {
+            out.fill(bench.role_index, tally.put_items);
+            if (!channel.try_push(out)) {
+                ++tally.full;
+                return 0;
+            }
+            tally.put(out.word[0]);
+            return 1;
+        }
+        if (!channel.try_pop(in)) {
+            ++tally.empty;
+            return 0;
+        }
+        tally.take(in.word[0]);
+        tally.corrupt_items += is_ours(bench, in) ? 0U : 1U;
+        return 1;
+    });
+    note_observed(bench.report, channel);
+    tally.successes = tally.put_items + tally.taken_items;
+    return tally;
+}
+
+/// Takes out what is left, when nobody else works any more.
+template <std::size_t N, class Channel>
+void drain(Bench& bench, Channel& channel, Tally& tally) {
+    Payload<N> item;
+    while (channel.try_pop(item)) {
+        ++tally.outside;
+        tally.take(item.word[0]);
+        tally.corrupt_items += is_ours(bench, item) ? 0U : 1U;
+    }
+}
+
+/// A map's keys before the window, and how many more there may be.
+struct Keyspace {
+    std::uint64_t filled;  ///< keys 0 to filled - 1 are there
+    std::uint64_t range;   ///< keys are drawn from 0 to range - 1
+
+    static Keyspace of(std::uint64_t capacity, std::uint32_t filled_percent, Mix const& mix) {
+        auto const filled = std::max<std::uint64_t>(1, capacity * filled_percent / 100);
+        return {filled, mix.changes_keys() ? 2 * filled : filled};
+    }
+};
+
+/// One worker's operations on a map of values that tell their key.
+template <std::size_t N, class Map>
+class MapWorker {
+public:
+    MapWorker(Bench& bench, Map& map, Mix const& mix, Keys const& keys)
+        : bench_(bench),
+          map_(map),
+          latest_(mix.latest),
+          space_(Keyspace::of(bench.control.capacity, bench.control.filled_percent, mix)),
+          choose_(keys, space_.range, seed_of(bench)),
+          newest_(space_.filled + bench.role_index),
+          oldest_(bench.role_index) {
+        auto const shares = {mix.read, mix.insert, mix.update, mix.erase, mix.modify, mix.scan, mix.refresh};
+        std::size_t at = 0;
+        std::uint8_t action = 0;
+        for (auto const share : shares) {
+            for (std::uint32_t i = 0; i < share; ++i) actions_[at++] = static_cast<Action>(action);
+            ++action;
+        }
+    }
+
+    /// \return 1, or 0 if the map was full.
+    std::size_t operator()() {
+        auto const action = actions_[choose_.random().below(100)];
+        std::uint64_t key = choose_();
+        if (latest_) key = newest_ > key ? newest_ - key : 0;
+        bool full = false;
+        bool miss = false;
+        switch (action) {
+            case Action::read:
+                miss = !read(key);
+                break;
+            case Action::insert:
+                full = !insert(key, miss);
+                break;
+            case Action::update:
+                value_.fill(bench_.role_index, key);
+                switch (map_.insert_or_assign(key, value_)) {
+                    case outcome::inserted:
+                        tally_.put(key);
+                        break;
+                    case outcome::full:
+                        full = true;
+                        break;
+                    default:
+                        break;
+                }
+                break;
+            case Action::erase:
+                miss = !erase(key);
+                break;
+            case Action::modify:
+                miss = map_.update(key, [&](Payload<N> value) {
+                    check(value, key);
+                    value.fill(bench_.role_index, key);
+                    return value;
+                }) == outcome::absent;
+                break;
+            case Action::scan:
+                for (auto left = 1 + choose_.random().below(100); left > 0; --left) read(key++);
+                break;
+            case Action::refresh:
+                if (oldest_ < newest_) {
+                    erase(oldest_);
+                    oldest_ += bench_.control.workers;
+                }
+                full = !insert(newest_, miss);
+                newest_ += bench_.control.workers;
+                break;
+        }
+        tally_.successes += full ? 0U : 1U;
+        tally_.full += full ? 1U : 0U;
+        tally_.misses += miss ? 1U : 0U;
+        return full ? 0 : 1;
+    }
+
+    /// What the map holds when nobody works on it any more, as if it were taken out.
+    void count_keys() {
+        map_.for_each([&](std::uint64_t key, Payload<N> const& value) {
+            ++tally_.outside;
+            tally_.take(key);
+            check(value, key);
+        });
+    }
+    [[nodiscard]] Tally const& tally() const noexcept { return tally_; }
+
+private:
+    enum class Action : std::uint8_t { read, insert, update, erase, modify, scan, refresh };
+
+    void check(Payload<N> const& value, std::uint64_t key) {
+        tally_.corrupt_items += is_ours(bench_, value) && value.number() == key ? 0U : 1U;
+    }
+    bool read(std::uint64_t key) {
+        bool const there = map_.find(key, value_);
+        if (there) check(value_, key);
+        return there;
+    }
+    bool insert(std::uint64_t key, bool& present) {
+        value_.fill(bench_.role_index, key);
+        auto const result = map_.insert(key, value_);
+        if (result == outcome::inserted) tally_.put(key);
+        present = result == outcome::present;
+        return result != outcome::full;
+    }
+    bool erase(std::uint64_t key) {
+        if (!map_.erase(key)) return false;
+        tally_.take(key);
+        return true;
+    }
+
+    Bench& bench_;
+    Map& map_;
+    bool latest_;
+    Keyspace space_;
+    KeyChooser choose_;
+    std::uint64_t newest_;  ///< refresh: this worker's next key; workers take turns
+    std::uint64_t oldest_;
+    std::array<Action, 100> actions_{};
+    Payload<N> value_;
+    Tally tally_;
+};
+
+}  // namespace zeroipc::bench

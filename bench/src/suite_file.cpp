@@ -1,0 +1,154 @@
+// Reads a suite from a TOML file.
+
+#include <toml++/toml.h>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <map>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "zeroipc/bench/plan.hpp"
+
+namespace zeroipc::bench {
+
+namespace {
+
+std::string where(std::filesystem::path const& file, toml::source_region const& at) {
+    return file.string() + ":" + std::to_string(at.begin.line) + ": ";
+}
+
+/// Reads one key of a sweep: a value or a list of values.
+template <class T, class Stored>
+std::vector<T> read_list(toml::node const& node, std::filesystem::path const& file, std::string_view key,
+                         std::int64_t least = 1) {
+    std::vector<T> values;
+    auto const take = [&](toml::node const& one) {
+        auto const value = one.value_exact<Stored>();
+        if (!value)
+            throw PlanError(where(file, one.source()) + "'" + std::string(key) +
+                            "' has a value of the wrong type");
+        if constexpr (std::is_integral_v<Stored>) {
+            if (*value < least || static_cast<std::uint64_t>(*value) > std::numeric_limits<T>::max())
+                throw PlanError(where(file, one.source()) + "'" + std::string(key) + "' is " +
+                                std::to_string(*value) + "; use a whole number from " +
+                                std::to_string(least));
+            values.push_back(static_cast<T>(*value));
+        } else {
+            values.push_back(*value);
+        }
+    };
+    if (auto const* const list = node.as_array())
+        for (auto const& one : *list) take(one);
+    else
+        take(node);
+    if (values.empty()) throw PlanError(where(file, node.source()) + "'" + std::string(key) + "' is empty");
+    return values;
+}
+
+constexpr std::uint64_t most_window_ms = 3'600'000;
+
+Mode mode_of(std::string const& name) {
+    if (name == "throughput") return Mode::throughput;
+    if (name == "pingpong") return Mode::pingpong;
+    throw PlanError("mode '" + name + "'; use throughput or pingpong");
+}
+
+Sweep read_sweep(toml::table const& table, std::filesystem::path const& file) {
+    Sweep sweep;
+    toml::node const* at = nullptr;
+    std::string_view key;
+    auto const numbers = [&]<class T>(std::vector<T>& values, std::int64_t least) {
+        values = read_list<T, std::int64_t>(*at, file, key, least);
+    };
+    auto const texts = [&](std::vector<std::string>& values) {
+        values = read_list<std::string, std::string>(*at, file, key);
+    };
+    using Read = std::function<void()>;
+    std::map<std::string_view, Read> const keys{
+        {"mode",
+         [&] {
+             std::vector<std::string> names;
+             texts(names);
+             sweep.modes.clear();
+             for (auto const& name : names) try {
+                     sweep.modes.push_back(mode_of(name));
+                 } catch (PlanError const& wrong) {
+                     throw PlanError(where(file, at->source()) + wrong.what());
+                 }
+         }},
+        {"variants", [&] { texts(sweep.variants); }},
+        {"producers", [&] { numbers(sweep.producers, 1); }},
+        {"consumers", [&] { numbers(sweep.consumers, 1); }},
+        {"workers", [&] { numbers(sweep.workers, 1); }},
+        {"payload_bytes", [&] { numbers(sweep.payloads, 1); }},
+        {"capacity", [&] { numbers(sweep.capacities, 1); }},
+        {"window_ms",
+         [&] {
+             numbers(sweep.windows_ns, 1);
+             for (auto& window : sweep.windows_ns) {
+                 if (window > most_window_ms)
+                     throw PlanError(where(file, at->source()) + "'window_ms' is " + std::to_string(window) +
+                                     "; use 1 to " + std::to_string(most_window_ms));
+                 window *= 1'000'000;
+             }
+         }},
+        {"placement", [&] { texts(sweep.placements); }},
+        {"think_ns", [&] { numbers(sweep.thinks_ns, 0); }},
+        {"batch", [&] { numbers(sweep.batches, 1); }},
+        {"push_percent", [&] { numbers(sweep.push_percents, 0); }},
+        {"filled_percent", [&] { numbers(sweep.filled_percents, 0); }},
+        {"mix", [&] { texts(sweep.mixes); }},
+        {"keys", [&] { texts(sweep.keys); }},
+    };
+    for (auto const& [name, node] : table) {
+        auto const reader = keys.find(name.str());
+        if (reader == keys.end()) {
+            std::string known;
+            for (auto const& [one, read] : keys) known += (known.empty() ? "" : ", ") + std::string(one);
+            throw PlanError(where(file, name.source()) + "unknown key '" + std::string(name.str()) +
+                            "'; a sweep has " + known);
+        }
+        at = &node;
+        key = reader->first;
+        reader->second();
+    }
+    if (sweep.variants.empty()) throw PlanError(where(file, table.source()) + "a sweep without 'variants'");
+    return sweep;
+}
+
+}  // namespace
+
+Suite read_suite(std::filesystem::path const& file) {
+    toml::table document;
+    try {
+        document = toml::parse_file(file.string());
+    } catch (toml::parse_error const& wrong) {
+        throw PlanError(where(file, wrong.source()) + std::string(wrong.description()));
+    }
+    Suite suite;
+    suite.name = file.stem().string();
+    for (auto const& [key, node] : document) {
+        auto const name = key.str();
+        if (name == "rounds") {
+            if (node.is_array())
+                throw PlanError(where(file, node.source()) + "'rounds' is one number, not a list");
+            suite.rounds = read_list<std::uint32_t, std::int64_t>(node, file, name).front();
+        } else if (name == "about") {
+            read_list<std::string, std::string>(node, file, name);
+        } else if (name == "sweep" && node.is_array_of_tables()) {
+            for (auto const& table : *node.as_array())
+                suite.sweeps.push_back(read_sweep(*table.as_table(), file));
+        } else {
+            throw PlanError(where(file, key.source()) + "unknown key '" + std::string(name) +
+                            "'; a suite has about, rounds and [[sweep]]");
+        }
+    }
+    if (suite.sweeps.empty()) throw PlanError(file.string() + ": a suite without a [[sweep]]");
+    return suite;
+}
+
+}  // namespace zeroipc::bench
