@@ -58,6 +58,9 @@ struct Arguments {
     bool list = false;
     bool json = false;
     bool machine = false;
+    bool resume = false;
+    bool dry_run = false;
+    double budget_min = 0;
     std::string record;
     std::uint64_t operations = RecordOptions{}.operations;
     std::uint64_t kills = 0;
@@ -156,6 +159,12 @@ void describe(CLI::App& app, Arguments& a) {
         ->check(check_positive);
     app.add_option("--out", a.out,
                    "Folder for records.jsonl, environment.json, topology.xml and benchmark.json");
+    app.add_flag("--resume", a.resume, "Go on with an interrupted run in the folder of --out")
+        ->needs("--out");
+    app.add_flag("--dry-run", a.dry_run, "Print the cells, where they would run, and how long it would take");
+    app.add_option("--budget", a.budget_min,
+                   "Minutes: no round begins that would end later; the first always runs")
+        ->check(check_positive);
     auto* const record =
         app.add_option("--record", a.record,
                        "Measure nothing: record a history of one --variant (also: queue, stack, map) at one "
@@ -376,6 +385,25 @@ int record_history(Arguments const& a, bool capacity_given, bool workers_given, 
     }
 }
 
+/// The folder of the records: a new one, or one to go on with, whose seed counts then.
+void prepare_folder(Arguments const& a, SessionOptions& options) {
+    fs::create_directories(a.out);
+    options.out = a.out;
+    options.resume = a.resume;
+    bool const begun = fs::exists(fs::path(a.out) / "records.jsonl");
+    if (begun && !a.resume)
+        throw PlanError("the folder " + a.out +
+                        " has records already; name another, or go on with them: --resume");
+    if (a.resume && !begun)
+        throw PlanError("--resume: the folder " + a.out + " has no records to go on with");
+    if (!a.resume || a.seed_given) return;
+    std::ifstream file(fs::path(a.out) / "environment.json");
+    auto const about = nlohmann::json::parse(file, nullptr, false);
+    if (about.is_discarded() || !about.contains("fingerprint"))
+        throw PlanError("--resume: " + a.out + "/environment.json does not say how the run was begun");
+    options.seed = about["fingerprint"]["seed"];
+}
+
 int run(int argc, char** argv) {
     Arguments a;
     CLI::App app;
@@ -399,7 +427,7 @@ int run(int argc, char** argv) {
     auto suite = suite_of(a);
     if (a.rounds != 0) suite.rounds = a.rounds;
     auto cells = expand(suite);
-    auto arguments = benchmark_arguments(app.remaining(), suite.rounds, a.out);
+    auto arguments = benchmark_arguments(app.remaining(), suite.rounds, a.dry_run ? "" : a.out);
 
     CoordinatorOptions options;
     if (!a.cpus.empty()) options.placement = "explicit";
@@ -418,12 +446,11 @@ int run(int argc, char** argv) {
     SessionOptions session_options;
     session_options.suite = suite.name;
     session_options.seed = a.seed_given ? a.seed : std::random_device{}();
-    if (!a.out.empty()) {
-        fs::create_directories(a.out);
-        if (fs::exists(fs::path(a.out) / "records.jsonl"))
-            throw PlanError("the folder " + a.out + " has records already; name another");
-        session_options.out = a.out;
-    }
+    session_options.budget_s = a.budget_min * 60;
+    session_options.conditions = {{"placement", options.placement},
+                                  {"cpus", options.explicit_cpus},
+                                  {"separate_cores_ns", options.separate_cores_ns}};
+    if (!a.out.empty() && !a.dry_run) prepare_folder(a, session_options);
     session_options.benchmark_file =
         !last_value(arguments, "--benchmark_out", "BENCHMARK_OUT").value_or("").empty();
     Session session(topology, coordinator, std::move(cells), session_options);
@@ -441,6 +468,7 @@ int run(int argc, char** argv) {
         benchmark::RunSpecifiedBenchmarks();
         return 0;
     }
+    if (a.dry_run) return session.print_plan();
     int const status = session.run();
     benchmark::Shutdown();
     if (session_options.out) anonymise(*session_options.out / "benchmark.json");

@@ -116,10 +116,10 @@ void check_cell(Cell const& cell) {
     check(parse_keys(cell.keys).has_value(), "keys '" + cell.keys + "'; use uniform, zipf0.99 or hot10-90");
     check(cell.structure() != "map" || cell.capacity < (std::uint64_t{1} << 31),
           "a map for " + text(cell.capacity) + " keys; cells have fewer than 2^31");
-    auto const strategies = placement_strategies();
-    check(cell.placement.empty() || std::any_of(strategies.begin(), strategies.end(),
-                                                [&](auto const& one) { return one.name == cell.placement; }),
-          "placement '" + cell.placement + "'; zeroipc-bench --help shows what there is");
+    std::string strategies;
+    for (auto const& one : placement_strategies()) strategies += (strategies.empty() ? "" : ", ") + one.name;
+    check(cell.placement.empty() || (", " + strategies + ", ").find(", " + cell.placement + ", ") != std::string::npos,
+          "placement '" + cell.placement + "'; use one of " + strategies);
     try {
         find_subject(cell.variant, cell.payload_bytes)->bytes(cell);
     } catch (zeroipc::error const& refused) {

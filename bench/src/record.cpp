@@ -171,6 +171,7 @@ json to_record(Cell const& cell, RunResult const& result, RunPlace const& place)
         {"status", result.ok ? "ok" : "failed"},
         {"error", result.ok ? json(nullptr) : json(result.error)},
         {"flags", result.flags},
+        {"repeats", result.repeats},
         {"oversubscribed", result.placement.oversubscribed},
         {"placement", placement_of(result)},
         {"memory", memory_of(result)},

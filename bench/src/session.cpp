@@ -1,8 +1,11 @@
 #include "zeroipc/bench/session.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <fstream>
+#include <map>
 #include <random>
 #include <set>
 #include <sstream>
@@ -13,6 +16,7 @@
 
 namespace zeroipc::bench {
 
+namespace fs = std::filesystem;
 using tools::format_duration;
 using tools::Progress;
 
@@ -41,6 +45,13 @@ void skip(benchmark::State& state, std::string const& why) {
         state.SkipWithError(why.c_str());
         break;
     }
+}
+
+bool is_ok(nlohmann::json const& record) { return record["status"] == "ok"; }
+
+std::string workers_of(Cell const& cell) {
+    if (cell.consumers == 0) return std::to_string(cell.producers) + "W";
+    return std::to_string(cell.producers) + "P" + std::to_string(cell.consumers) + "C";
 }
 
 std::string make_run_id() {
@@ -80,87 +91,159 @@ void Session::call(benchmark::State& state, std::size_t cell) {
     }
     // What succeeded comes first: Google Benchmark 1.7.1 takes the list of its statistics from the first
     // repetition, and crashes if that one failed.
-    std::vector<RunResult const*> order;
+    std::vector<nlohmann::json const*> order;
     for (bool const ok : {true, false})
         for (auto const& one : results_[cell])
-            if (one.ok == ok) order.push_back(&one);
+            if (is_ok(one) == ok) order.push_back(&one);
     auto const turn = replayed_[cell]++;
     if (turn >= order.size()) {
-        skip(state, "not run: interrupted");
+        skip(state,
+             coordinator_.interrupted() ? "not run: interrupted" : "not run: the budget of time was used up");
         return;
     }
-    auto const& result = *order[turn];
-    if (!result.ok) {
-        skip(state, result.error);
+    auto const& record = *order[turn];
+    if (!is_ok(record)) {
+        skip(state, record["error"].get<std::string>());
         return;
     }
-    auto const& what = cells_[cell];
     auto& counters = state.counters;
     double cost = 0;  // seconds an operation: what compare.py compares
-    if (what.mode == Mode::throughput) {
-        auto const rate = operations_per_s(what, result);
-        cost = 1.0 / rate;
-        counters["operations_per_s"] = rate;
-        counters["operations"] = static_cast<double>(result.operations);
+    // What is null is left out: a NaN would spoil the JSON.
+    auto const add = [&](nlohmann::json const& from, char const* name) {
+        if (from.contains(name) && from[name].is_number()) counters[name] = from[name].get<double>();
+    };
+    if (cells_[cell].mode == Mode::throughput) {
+        auto const& throughput = record["throughput"];
+        cost = 1.0 / throughput["operations_per_s"].get<double>();
+        add(throughput, "operations_per_s");
+        add(throughput, "operations");
     } else {
-        auto const& latency = result.workers.front().report.latency;
-        auto const ns = [&](std::uint64_t ticks) { return result.clock.to_ns(ticks); };
-        cost = (latency.p50 != 0 ? ns(latency.p50) : latency.mean / result.clock.ticks_per_ns) * 1e-9;
-        // A percentile that the samples do not support is left out: a NaN would spoil the JSON.
-        auto const add = [&](char const* name, std::uint64_t ticks) {
-            if (ticks != 0) counters[name] = ns(ticks);
-        };
-        add("p50_ns", latency.p50);
-        add("p90_ns", latency.p90);
-        add("p99_ns", latency.p99);
-        add("p99_9_ns", latency.p99_9);
-        add("p99_99_ns", latency.p99_99);
-        add("max_ns", latency.max);
-        counters["samples"] = static_cast<double>(latency.samples);
+        auto const& latency = record["latency"];
+        cost = (latency["p50_ns"].is_number() ? latency["p50_ns"] : latency["mean_ns"]).get<double>() * 1e-9;
+        for (auto const* const name :
+             {"p50_ns", "p90_ns", "p99_ns", "p99_9_ns", "p99_99_ns", "max_ns", "samples"})
+            add(latency, name);
     }
     // Neither is a counter that is 0 in every run: its coefficient of variation would be a NaN.
     auto const ever = [&](auto const& value) {
         return std::any_of(results_[cell].begin(), results_[cell].end(),
-                           [&](RunResult const& one) { return one.ok && value(one) > 0; });
+                           [&](nlohmann::json const& one) { return is_ok(one) && value(one); });
     };
-    if (ever([](RunResult const& one) { return one.start_skew_ns; }))
-        counters["start_skew_ns"] = result.start_skew_ns;
-    if (result.probe_before_ns > 0) counters["probe_before_ns"] = result.probe_before_ns;
-    if (result.probe_after_ns > 0) counters["probe_after_ns"] = result.probe_after_ns;
-    if (ever([](RunResult const& one) { return one.flags.size(); }))
-        counters["flags"] = static_cast<double>(result.flags.size());
-    if (result.placement.oversubscribed) state.SetLabel("oversubscribed");
+    if (ever([](auto const& one) { return one["start_skew_ns"].is_number() && one["start_skew_ns"] > 0; }))
+        add(record, "start_skew_ns");
+    add(record, "probe_before_ns");
+    add(record, "probe_after_ns");
+    if (ever([](auto const& one) { return !one["flags"].empty(); }))
+        counters["flags"] = static_cast<double>(record["flags"].size());
+    if (record["oversubscribed"].get<bool>()) state.SetLabel("oversubscribed");
     for ([[maybe_unused]] auto _ : state) state.SetIterationTime(cost);
 }
 
-int Session::run() {
+bool Session::select() {
     Silence nothing;
     Silence no_file;
     pass_ = Pass::select;
     benchmark::RunSpecifiedBenchmarks(&nothing, options_.benchmark_file ? &no_file : nullptr);
     rounds_ = asked_.empty() ? 0 : *std::max_element(asked_.begin(), asked_.end());
-    if (rounds_ == 0) {
+    if (rounds_ == 0)
         std::fprintf(stderr,
                      "zeroipc-bench: the filter leaves no cell; --benchmark_list_tests shows their names\n");
-        return 2;
+    return rounds_ != 0;
+}
+
+double Session::round_s(std::vector<std::size_t> const& selected) const {
+    constexpr double start_up_s = 0.08;  // processes, pins, probes
+    double sum = 0;
+    for (auto const i : selected) sum += static_cast<double>(cells_[i].window_ns) * 1e-9 + start_up_s;
+    return sum;
+}
+
+int Session::print_plan() {
+    if (!select()) return 2;
+    std::vector<std::size_t> selected;
+    for (std::size_t i = 0; i < cells_.size(); ++i) {
+        if (asked_[i] == 0) continue;
+        selected.push_back(i);
+        auto const placement = coordinator_.place(cells_[i]);
+        std::printf("%s  CPUs", cells_[i].key().c_str());
+        for (auto const cpu : placement.worker_cpus) std::printf(" %d", cpu);
+        std::printf("%s\n", placement.oversubscribed ? "  oversubscribed" : "");
     }
+    std::printf("%zu cells, %u rounds, about %s\n", selected.size(), rounds_,
+                format_duration(std::chrono::duration<double>(round_s(selected) * rounds_)).c_str());
+    return 0;
+}
+
+int Session::run() {
+    if (!select()) return 2;
+    if (options_.resume) take_up_records();
     measure();
     pass_ = Pass::replay;
     benchmark::RunSpecifiedBenchmarks();
     if (coordinator_.interrupted()) {
-        std::fprintf(stderr, "zeroipc-bench: interrupted; the runs that had ended are kept\n");
+        std::fprintf(stderr, "zeroipc-bench: interrupted; the runs that had ended are kept%s\n",
+                     options_.out ? ", and --resume goes on with them" : "");
         return 130;
     }
     if (failed_ != 0) {
         std::fprintf(stderr, "zeroipc-bench: %zu runs failed:\n", failed_);
-        for (std::size_t i = 0; i < cells_.size(); ++i)
-            for (std::size_t round = 0; round < results_[i].size(); ++round)
-                if (auto const& result = results_[i][round]; !result.ok)
-                    std::fprintf(stderr, "  %s, round %zu: %s\n", cells_[i].key().c_str(), round,
-                                 result.error.c_str());
+        for (auto const& cell : results_)
+            for (auto const& record : cell)
+                if (!is_ok(record))
+                    std::fprintf(stderr, "  %s, round %u: %s\n", record["cell"].get<std::string>().c_str(),
+                                 record["round"].get<unsigned>(), record["error"].get<std::string>().c_str());
         return 1;
     }
     return 0;
+}
+
+nlohmann::json Session::fingerprint() const {
+    auto cells = nlohmann::json::array();
+    for (std::size_t i = 0; i < cells_.size(); ++i)
+        if (asked_[i] != 0) cells.push_back(cells_[i].key());
+    auto const about = environment(topology_);
+    return {{"cells", std::move(cells)},
+            {"seed", options_.seed},
+            {"machine", machine_id(topology_)},
+            {"build", about["build"]},
+            {"conditions", options_.conditions}};
+}
+
+void Session::take_up_records() {
+    auto const folder = options_.out->string();
+    std::ifstream about_file(*options_.out / "environment.json");
+    auto const about = nlohmann::json::parse(about_file, nullptr, false);
+    if (about.is_discarded() || !about.contains("fingerprint"))
+        throw PlanError("the folder " + folder + " has no environment.json that could be gone on with");
+    auto const wanted = fingerprint();
+    for (auto const& [part, value] : wanted.items())
+        if (about["fingerprint"].value(part, nlohmann::json()) != value)
+            throw PlanError("the records in " + folder + " are of another plan: its " + part +
+                            " differ; use the arguments, program and machine that they were begun with, or "
+                            "another folder");
+    run_id_ = about["run"];
+    started_ = about["suite"]["started"];
+
+    std::map<std::string, std::size_t> by_key;
+    for (std::size_t i = 0; i < cells_.size(); ++i) by_key[cells_[i].key()] = i;
+    auto const file = *options_.out / "records.jsonl";
+    std::ifstream in(file);
+    std::string line;
+    std::uintmax_t whole = 0;
+    while (std::getline(in, line)) {
+        if (in.eof()) break;  // without its end: the program died while it wrote
+        auto record = nlohmann::json::parse(line, nullptr, false);
+        if (record.is_discarded() || !by_key.contains(record.value("cell", "")))
+            throw PlanError(file.string() + ": a line that is no record of this plan: " + line.substr(0, 80));
+        whole += line.size() + 1;
+        auto const cell = by_key[record["cell"]];
+        done_.insert({cell, record["round"].get<std::uint32_t>()});
+        failed_ += is_ok(record) ? 0U : 1U;
+        results_[cell].push_back(std::move(record));
+    }
+    in.close();
+    fs::resize_file(file, whole);
+    std::fprintf(stderr, "%zu runs are there already\n", done_.size());
 }
 
 void Session::measure() {
@@ -169,18 +252,13 @@ void Session::measure() {
         if (asked_[i] != 0) selected.push_back(i);
     auto const orders = draw_rounds(selected.size(), rounds_, options_.seed);
 
-    double window = 0;
     std::set<std::string> oversubscribed;
-    for (auto const i : selected) {
-        window += static_cast<double>(cells_[i].window_ns) * 1e-9;
-        if (coordinator_.place(cells_[i]).oversubscribed)
-            oversubscribed.insert(std::to_string(cells_[i].producers) + "P" +
-                                  std::to_string(cells_[i].consumers) + "C");
-    }
-    constexpr double start_up_s = 0.08;  // processes, pins, probes
-    auto const estimate = (window + start_up_s * static_cast<double>(selected.size())) * rounds_;
+    for (auto const i : selected)
+        if (coordinator_.place(cells_[i]).oversubscribed) oversubscribed.insert(workers_of(cells_[i]));
+    auto const a_round = round_s(selected);
     std::fprintf(stderr, "%s: %zu cells in %u rounds, about %s; seed %llu\n", options_.suite.c_str(),
-                 selected.size(), rounds_, format_duration(std::chrono::duration<double>(estimate)).c_str(),
+                 selected.size(), rounds_,
+                 format_duration(std::chrono::duration<double>(a_round * rounds_)).c_str(),
                  static_cast<unsigned long long>(options_.seed));
     for (auto const& shape : oversubscribed)
         std::fprintf(
@@ -191,28 +269,40 @@ void Session::measure() {
     std::optional<RecordWriter> records;
     if (options_.out) {
         records.emplace(*options_.out / "records.jsonl");
-        write_file(*options_.out / "topology.xml", topology_.export_xml());
+        if (!options_.resume) write_file(*options_.out / "topology.xml", topology_.export_xml());
         write_environment(false);
     }
+    auto const begin = std::chrono::steady_clock::now();
+    auto const used_s = [&] {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    };
+    double longest_s = a_round;
     {
-        Progress progress(selected.size() * rounds_);
-        for (std::uint32_t round = 0; round < rounds_ && !coordinator_.interrupted(); ++round)
+        Progress progress(selected.size() * rounds_ - done_.size());
+        for (std::uint32_t round = 0; round < rounds_ && !coordinator_.interrupted(); ++round) {
+            auto const before_s = used_s();
+            if (options_.budget_s > 0 && round > 0 && before_s + longest_s > options_.budget_s) {
+                progress.say("the budget of time ends the run after " + std::to_string(round) + " rounds");
+                break;
+            }
             for (std::uint32_t position = 0; position < orders[round].size(); ++position) {
                 auto const cell = selected[orders[round][position]];
+                if (done_.contains({cell, round})) continue;
                 if (coordinator_.interrupted()) break;
                 progress.begin(cells_[cell].key());
-                auto result = coordinator_.run(cells_[cell]);
+                auto const result = coordinator_.run(cells_[cell]);
                 if (result.interrupted) break;
                 if (!result.ok) {
                     ++failed_;
                     progress.say("failed: " + cells_[cell].key() + ": " + result.error);
                 }
-                if (records)
-                    records->append(
-                        to_record(cells_[cell], result, {run_id_, round, position, options_.seed}));
-                results_[cell].push_back(std::move(result));
+                auto record = to_record(cells_[cell], result, {run_id_, round, position, options_.seed});
+                if (records) records->append(record);
+                results_[cell].push_back(std::move(record));
                 progress.end_step();
             }
+            longest_s = round == 0 ? used_s() : std::max(longest_s, used_s() - before_s);
+        }
     }
     if (options_.out) write_environment(!coordinator_.interrupted());
 }
@@ -220,6 +310,7 @@ void Session::measure() {
 void Session::write_environment(bool finished) const {
     auto object = environment(topology_);
     object["run"] = run_id_;
+    object["fingerprint"] = fingerprint();
     auto const windows = [&] {
         std::set<std::uint64_t> all;
         for (auto const& cell : cells_) all.insert(cell.window_ns);

@@ -851,7 +851,7 @@ TEST_CASE("a child that destroys what it inherited does not harm its parent", "[
     CHECK(Queue<int>(other, "q").handle_slot() == 1);
 }
 
-TEST_CASE("a parent's locks die with it although its child lives", "[fast]") {
+TEST_CASE("a parent's locks die with it although its child lives", "[fast][kernel]") {
     for (bool const during_creation : {false, true}) {
         segment_name const name;
         shared<std::atomic<int>> stage;
@@ -900,7 +900,7 @@ TEST_CASE("a parent's locks die with it although its child lives", "[fast]") {
 }
 
 TEST_CASE("a child that is forked while another thread opens segments inherits no mapping of them",
-          "[fast]") {
+          "[fast][kernel]") {
     // A mapping alone would keep the parent's locks alive beyond its death.
     watchdog const limit(100);
     segment_name const name;
@@ -975,7 +975,7 @@ TEST_CASE("a signal timer does not keep a large segment from being made", "[fast
 // --- pages
 // -----------------------------------------------------------------------------------------------------------
 
-TEST_CASE("prefaulting fills this mapping's page tables and changes no byte", "[fast]") {
+TEST_CASE("prefaulting fills this mapping's page tables and changes no byte", "[fast][kernel]") {
     constexpr std::uint64_t bytes = (8 << 20) + 4096;
     segment_name const name;
     auto const memory = Memory::create(name, bytes, {.prefault = true});
@@ -1011,7 +1011,7 @@ TEST_CASE("touching pages never writes: a peer may be at work on them", "[fast]"
     CHECK(reader.wait() == 0);
 }
 
-TEST_CASE("prefaulting an object that was cut is an error, not a signal", "[fast]") {
+TEST_CASE("prefaulting an object that was cut is an error, not a signal", "[fast][kernel]") {
     segment_name const name;
     auto const memory = Memory::create(name, 1 << 20);
     raw_object const object(name);
@@ -1047,7 +1047,7 @@ bool gives_huge_pages(std::string const& name, std::uint64_t bytes) {
     return gives;
 }
 
-TEST_CASE("huge pages are obtained, or said not to be", "[fast]") {
+TEST_CASE("huge pages are obtained, or said not to be", "[fast][kernel]") {
     constexpr std::uint64_t bytes = (8 << 20) + 12288;
     segment_name const name;
     auto const whole = [&](Memory const& memory) {

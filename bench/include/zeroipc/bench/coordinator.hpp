@@ -46,6 +46,7 @@ struct RunResult {
     std::uint64_t counted = 0;  ///< what a counting bound's counter says in the end
     bool sums_equal = false;
     std::uint64_t order_violations = 0, corrupt_items = 0;
+    std::uint32_t repeats = 0;  ///< earlier tries whose workers started too far apart
     std::vector<WorkerResult> workers;
     std::vector<std::string> flags;
 };
@@ -63,6 +64,7 @@ public:
     /// killed coordinators left behind.
     Coordinator(Topology const& topology, CoordinatorOptions options);
 
+    /// Workers that started more than 1% of the window apart are sent again, three times at most.
     /// \throws std::exception only for what would fail every run; what goes wrong in one run stands in its
     /// result.
     RunResult run(Cell const& cell);
@@ -74,6 +76,7 @@ public:
     [[nodiscard]] ClockInfo const& clock() const { return clock_; }
 
 private:
+    RunResult run_once(Cell const& cell);
     void measure(Cell const& cell, RunResult& result);
     void judge(Cell const& cell, RunResult& result) const;
 

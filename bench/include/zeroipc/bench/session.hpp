@@ -12,8 +12,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cell.hpp"
@@ -26,6 +29,9 @@ struct SessionOptions {
     std::optional<std::filesystem::path> out;  ///< folder for records and environment
     std::uint64_t seed = 0;
     std::string suite;
+    bool resume = false;        ///< go on with what `out` holds
+    double budget_s = 0;        ///< no round begins that would end later; 0: no limit
+    nlohmann::json conditions;  ///< what else must be alike for a run to be gone on with
     bool benchmark_file =
         false;  ///< --benchmark_out was given: only then does Google Benchmark take a file reporter
 };
@@ -38,13 +44,21 @@ public:
     /// Registers a benchmark a cell. The session must outlive them.
     void register_benchmarks();
 
-    /// Runs everything. \return exit status: 0, 1 if a run failed, 130 if interrupted.
+    /// Runs everything. \return exit status: 0, 1 if a run failed, 130 if interrupted. \throws PlanError if `out` holds
+    /// what cannot be gone on with.
     int run();
+
+    /// Prints the cells that were selected, where they would run and how long it would take.
+    int print_plan();
 
 private:
     enum class Pass { select, replay };
     void call(benchmark::State& state, std::size_t cell);
     void measure();
+    bool select();
+    [[nodiscard]] double round_s(std::vector<std::size_t> const& selected) const;
+    [[nodiscard]] nlohmann::json fingerprint() const;
+    void take_up_records();
     void write_environment(bool finished) const;
 
     Topology const& topology_;
@@ -56,7 +70,8 @@ private:
     Pass pass_ = Pass::select;
     std::vector<std::uint32_t> asked_;  ///< repetitions of each cell
     std::vector<std::uint32_t> replayed_;
-    std::vector<std::vector<RunResult>> results_;  ///< of each cell, by round
+    std::vector<std::vector<nlohmann::json>> results_;      ///< records of each cell
+    std::set<std::pair<std::size_t, std::uint32_t>> done_;  ///< cells and rounds that were there already
     std::uint32_t rounds_ = 0;
     std::size_t failed_ = 0;
 };
