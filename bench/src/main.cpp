@@ -18,9 +18,11 @@
 #include <optional>
 #include <random>
 
+#include "commands/topology_command.hpp"
 #include "zeroipc/bench/coordinator.hpp"
 #include "zeroipc/bench/environment.hpp"
 #include "zeroipc/bench/history.hpp"
+#include "zeroipc/bench/placement.hpp"
 #include "zeroipc/bench/plan.hpp"
 #include "zeroipc/bench/record.hpp"
 #include "zeroipc/bench/recorder.hpp"
@@ -95,6 +97,7 @@ void describe(CLI::App& app, Arguments& a) {
         "  zeroipc-bench --variant 'queue/*/acq_rel/*' --producers 1,2 --consumers 1,2 --rounds 20\n"
         "  zeroipc-bench --suite quick --out results/here       a suite, with records\n"
         "  zeroipc-bench --suite smoke --benchmark_filter=mutex --benchmark_format=json\n"
+        "  zeroipc-bench topology                               draws the machine and the placements\n"
         "  zeroipc-bench --record h.zh --variant stack --kills 20   a history, for zeroipc-check h.zh\n\n"
         "All flags of Google Benchmark work (--benchmark_help lists them). --benchmark_repetitions is "
         "--rounds.\n"
@@ -120,7 +123,9 @@ void describe(CLI::App& app, Arguments& a) {
     app.add_option("--seed", a.seed, "Seed of the rounds' orders; default: drawn, and stored in each record")
         ->check(check_whole_number)
         ->each([&a](std::string const&) { a.seed_given = true; });
-    app.add_option("--placement", a.placement, "Where workers go: spread, scatter, explicit");
+    app.add_option("--placement", a.placement,
+                   "Where workers go, producers first: " + placement_names() +
+                       "; 'zeroipc-bench topology' draws what each does");
     app.add_option("--cpus", a.cpus, "CPUs of the workers, producers first, for --placement explicit")
         ->delimiter(',');
     app.add_option("--watchdog", a.watchdog_s,
@@ -428,6 +433,8 @@ int main(int argc, char** argv) {
     if (argc == 5 && std::string_view(argv[1]) == worker_argument)
         return worker_main(argv[2], static_cast<std::uint32_t>(std::stoul(argv[3])), std::stoi(argv[4]));
     try {
+        if (argc > 1 && std::string_view(argv[1]) == "topology")
+            return topology_command(argc - 1, argv + 1, std::cout, std::cerr);
         return run(argc, argv);
     } catch (PlanError const& wrong) {
         std::fprintf(stderr, "zeroipc-bench: %s\n", wrong.what());
