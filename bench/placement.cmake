@@ -47,9 +47,9 @@ if(ZEROIPC_REVISION)
 endif()
 
 if(ZEROIPC_BUILD_TESTS)
-  foreach(name IN ITEMS topology placement placement_roles pinning huge_pages environment separation)
+  foreach(name IN ITEMS topology placement placement_roles pinning huge_pages environment separation topology_command)
     zeroipc_add_test(bench_${name}_test ${CMAKE_CURRENT_LIST_DIR}/tests/${name}_test.cpp
-      LABELS fast LIBS zeroipc_placement)
+      LABELS fast LIBS zeroipc_topology_command zeroipc_placement)
     target_compile_definitions(bench_${name}_test PRIVATE
       ZEROIPC_BENCH_TEST_DATA="${CMAKE_CURRENT_LIST_DIR}/tests/data")
   endforeach()

@@ -181,7 +181,8 @@ void draw_all(Topology const& topology, std::vector<Planned> const& all, std::os
             << draw_placement(topology, *planned.placement, planned.producers, 4);
         shared = shared || planned.placement->oversubscribed;
     }
-    if (shared) out << "\nP0C0: two workers share the CPU; P0+2: P0 and two more do\n";
+    out << "\nP, C producers and consumers; . no worker\n";
+    if (shared) out << "P0C0 two workers share the CPU; P0+2 P0 and two more do\n";
 }
 
 }  // namespace

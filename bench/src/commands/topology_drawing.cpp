@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <set>
 #include <sstream>
 #include <tuple>
 #include <utility>
@@ -61,14 +62,19 @@ bool has_kinds(std::vector<Cpu> const& cpus) {
                        [&](Cpu const& cpu) { return cpu.efficiency != cpus.front().efficiency; });
 }
 
-/// "L3 0 (24 MiB) cores 0-3, kind 1".
+/// "L3 0 (24 MiB) cores 0-3, kind 1"; "L2 0-3 (1 MiB each) cores 0-3" where each has its own.
 std::string label_of(Topology const& topology, Cores const& cores, bool with_kinds) {
     auto const& first = cores.front().front();
+    std::vector<int> caches;
     std::vector<int> ids;
-    for (auto const& core : cores) ids.push_back(first.core < 0 ? core.front().os_index : core.front().core);
+    for (auto const& core : cores) {
+        caches.push_back(core.front().llc);
+        ids.push_back(first.core < 0 ? core.front().os_index : core.front().core);
+    }
     std::string label;
     if (auto const cache = topology.last_level_cache(first.os_index))
-        label = named(*cache) + ' ' + std::to_string(first.llc) + " (" + in_bytes(cache->bytes) + ") ";
+        label = named(*cache) + ' ' + format_cpus(caches) + " (" + in_bytes(cache->bytes) +
+                (caches.front() == caches.back() ? ") " : " each) ");
     label += (first.core < 0 ? "CPU" : "core") + std::string(ids.size() == 1 ? " " : "s ") + format_cpus(ids);
     if (with_kinds)
         label += ", kind " + (first.efficiency < 0 ? "unknown" : std::to_string(first.efficiency));
@@ -102,10 +108,14 @@ std::vector<std::string> cells_of(Topology const& topology, Cores const& cores, 
 /// The rows with a CPU that is to be shown, under headings for packages and nodes.
 std::string draw(Topology const& topology, Texts const& texts, std::function<bool(Cpu const&)> const& shown,
                  std::size_t indent) {
-    auto const place = [](Cpu const& cpu) {
-        return std::tuple(cpu.package, cpu.node, cpu.llc, cpu.efficiency);
-    };
     auto const cpus = topology.online_cpus();
+    std::map<int, std::set<int>> cores_by_cache;
+    for (Cpu const& cpu : cpus) cores_by_cache[cpu.llc].insert(cpu.core >= 0 ? cpu.core : -1 - cpu.os_index);
+    auto const place = [&](Cpu const& cpu) {
+        int const own = -2;  // cores with a last-level cache each stand in one row
+        return std::tuple(cpu.package, cpu.node, cores_by_cache.at(cpu.llc).size() == 1 ? own : cpu.llc,
+                          cpu.efficiency);
+    };
     bool const with_kinds = has_kinds(cpus);
     std::size_t width = 1;
     for (auto const& [cpu, text] : texts) width = std::max(width, text.size());
@@ -193,11 +203,11 @@ std::string draw_machine(Topology const& topology) {
     }
     auto const drawing = draw(
         topology, texts, [](Cpu const&) { return true; }, 0);
-    std::string legend = "[ ] a core and its hardware threads by the kernel's numbers";
-    if (drawing.find('{') != std::string::npos) legend += "; { } cores that share an L2 cache";
-    if (!all_usable) legend += "; x may not be used";
-    if (has_kinds(cpus)) legend += "; kind: 0 is the least powerful";
-    return summary(topology) + '\n' + drawing + '\n' + wrapped(legend, 0);
+    std::string legend = "[ ] a core and its hardware threads by the kernel's numbers\n";
+    if (drawing.find('{') != std::string::npos) legend += "{ } cores that share an L2 cache\n";
+    if (!all_usable) legend += "x   may not be used\n";
+    if (has_kinds(cpus)) legend += "kind 0 is the least powerful\n";
+    return summary(topology) + '\n' + drawing + '\n' + legend;
 }
 
 std::string draw_placement(Topology const& topology, Placement const& placement, int producers,
