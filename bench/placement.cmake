@@ -12,8 +12,11 @@ endif()
 
 add_library(zeroipc_placement STATIC
   ${CMAKE_CURRENT_LIST_DIR}/src/environment.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/src/huge_pages.cpp
   ${CMAKE_CURRENT_LIST_DIR}/src/pinning.cpp
   ${CMAKE_CURRENT_LIST_DIR}/src/placement.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/src/placement/orders.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/src/placement/roles.cpp
   ${CMAKE_CURRENT_LIST_DIR}/src/separation.cpp
   ${CMAKE_CURRENT_LIST_DIR}/src/topology.cpp)
 target_compile_features(zeroipc_placement PUBLIC cxx_std_20)
@@ -21,6 +24,13 @@ target_include_directories(zeroipc_placement PUBLIC ${CMAKE_CURRENT_LIST_DIR}/in
 target_link_libraries(zeroipc_placement
   PUBLIC PkgConfig::HWLOC PkgConfig::NUMA nlohmann_json::nlohmann_json
   PRIVATE zeroipc_options)
+
+# The command that draws it.
+add_library(zeroipc_topology_command STATIC
+  ${CMAKE_CURRENT_LIST_DIR}/src/commands/topology_command.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/src/commands/topology_drawing.cpp)
+target_include_directories(zeroipc_topology_command PUBLIC ${CMAKE_CURRENT_LIST_DIR}/src)
+target_link_libraries(zeroipc_topology_command PUBLIC zeroipc_placement PRIVATE CLI11::CLI11 zeroipc_options)
 
 # The build as environment() reports it. Of one file only, so that a new revision does not rebuild everything.
 # ZEROIPC_REVISION is set by whoever includes this, or is left undefined: then the revision is unknown.
@@ -37,9 +47,9 @@ if(ZEROIPC_REVISION)
 endif()
 
 if(ZEROIPC_BUILD_TESTS)
-  foreach(name IN ITEMS topology placement pinning environment separation)
+  foreach(name IN ITEMS topology placement placement_roles pinning huge_pages environment separation topology_command)
     zeroipc_add_test(bench_${name}_test ${CMAKE_CURRENT_LIST_DIR}/tests/${name}_test.cpp
-      LABELS fast LIBS zeroipc_placement)
+      LABELS fast LIBS zeroipc_topology_command zeroipc_placement)
     target_compile_definitions(bench_${name}_test PRIVATE
       ZEROIPC_BENCH_TEST_DATA="${CMAKE_CURRENT_LIST_DIR}/tests/data")
   endforeach()

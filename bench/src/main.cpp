@@ -18,6 +18,7 @@
 #include <optional>
 #include <random>
 
+#include "commands/topology_command.hpp"
 #include "zeroipc/bench/coordinator.hpp"
 #include "zeroipc/bench/environment.hpp"
 #include "zeroipc/bench/history.hpp"
@@ -83,12 +84,6 @@ std::string check_positive(std::string const& text) {
     return text + "; use a number above 0 and up to 1e9";
 }
 
-std::string placement_help() {
-    std::string text = "Where workers go: ";
-    for (auto const& one : placement_strategies()) text += one.name + " (" + one.what + "); ";
-    return text + "default spread";
-}
-
 void describe(CLI::App& app, Arguments& a) {
     app.description(
         "Measures shared-memory structures between pinned processes.\n\n"
@@ -104,6 +99,7 @@ void describe(CLI::App& app, Arguments& a) {
         "  zeroipc-bench --variant 'queue/*/acq_rel/*' --producers 1,2 --consumers 1,2 --rounds 20\n"
         "  zeroipc-bench --suite quick --out results/here       a suite, with records\n"
         "  zeroipc-bench --suite smoke --benchmark_filter=mutex --benchmark_format=json\n"
+        "  zeroipc-bench topology                               draws the machine and the placements\n"
         "  zeroipc-bench --record h.zh --variant stack --kills 20   a history, for zeroipc-check h.zh\n\n"
         "All flags of Google Benchmark work (--benchmark_help lists them). --benchmark_repetitions is "
         "--rounds.\n"
@@ -123,7 +119,9 @@ void describe(CLI::App& app, Arguments& a) {
         app.add_option("--capacity", a.capacities, "Capacities in items, powers of two; default 1024"))
         ->check(check_whole_number);
     list_option(app.add_option("--window", a.windows_ms, "Timed windows in ms; default 100"));
-    list_option(app.add_option("--placement", a.axes.placements, placement_help()));
+    list_option(app.add_option("--placement", a.axes.placements,
+                               "Where workers go, producers first: " + placement_names() +
+                                   "; default spread. 'zeroipc-bench topology' draws what each does"));
     list_option(app.add_option("--think", a.axes.thinks_ns,
                                "Work of their own that workers do after each operation, in ns; default 0"))
         ->check(check_whole_number);
@@ -481,6 +479,8 @@ int main(int argc, char** argv) {
     if (argc == 5 && std::string_view(argv[1]) == worker_argument)
         return worker_main(argv[2], static_cast<std::uint32_t>(std::stoul(argv[3])), std::stoi(argv[4]));
     try {
+        if (argc > 1 && std::string_view(argv[1]) == "topology")
+            return topology_command(argc - 1, argv + 1, std::cout, std::cerr);
         return run(argc, argv);
     } catch (PlanError const& wrong) {
         std::fprintf(stderr, "zeroipc-bench: %s\n", wrong.what());

@@ -8,10 +8,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <memory>
+#include <random>
 #include <system_error>
 
 #include "zeroipc/bench/topology.hpp"
@@ -24,7 +26,8 @@ namespace zeroipc::bench {
 
 namespace {
 
-constexpr std::size_t sample_pages = 4096;
+constexpr std::size_t most_sampled = 4096;
+constexpr std::array homes{Home::producer, Home::consumer, Home::interleaved, Home::left};
 
 struct FreeCpuSet {
     void operator()(cpu_set_t* set) const { CPU_FREE(set); }
@@ -56,18 +59,72 @@ void for_each_page(void* base, std::size_t bytes, F&& f) {
     }
 }
 
-/// bind where the kernel says that a mapping's pages come from that node only, else unknown.
-std::string read_back_policy(void* address, int node) {
-    Nodes const nodes(numa_allocate_nodemask());
+/// Nodes of whose memory we may have some.
+std::vector<int> usable_nodes() {
+    std::vector<int> nodes;
+    for (int node = 0; node <= numa_max_node(); ++node)
+        if (numa_bitmask_isbitset(numa_all_nodes_ptr, static_cast<unsigned>(node)) != 0)
+            nodes.push_back(node);
+    return nodes;
+}
+
+/// What the kernel says of a mapping; unknown also where it names other nodes than those.
+std::string read_back_policy(void* address, std::vector<int> const& nodes) {
+    Nodes const obtained(numa_allocate_nodemask());
     int mode = -1;
-    if (get_mempolicy(&mode, nodes->maskp, nodes->size + 1, address, MPOL_F_ADDR) != 0) return "unknown";
-    bool const only_that = node >= 0 && numa_bitmask_weight(nodes.get()) == 1 &&
-                           numa_bitmask_isbitset(nodes.get(), static_cast<unsigned>(node)) != 0;
-    // Modes carry flags in their upper bits (MPOL_F_STATIC_NODES and its like).
-    return (mode & 0xff) == MPOL_BIND && only_that ? "bind" : "unknown";
+    if (get_mempolicy(&mode, obtained->maskp, obtained->size + 1, address, MPOL_F_ADDR) != 0)
+        return "unknown";
+    mode &= 0xff;  // modes carry flags in their upper bits (MPOL_F_STATIC_NODES and its like)
+    if (mode == MPOL_DEFAULT) return "default";
+    bool const those = numa_bitmask_weight(obtained.get()) == nodes.size() &&
+                       std::all_of(nodes.begin(), nodes.end(), [&](int node) {
+                           return numa_bitmask_isbitset(obtained.get(), static_cast<unsigned>(node)) != 0;
+                       });
+    if (!those) return "unknown";
+    return mode == MPOL_BIND ? "bind" : mode == MPOL_INTERLEAVE ? "interleave" : "unknown";
+}
+
+/// Does nothing on a machine with one node.
+void set_policy(void* base, std::size_t bytes, int mode, std::vector<int> const& nodes,
+                std::string const& subject) {
+    if (numa_num_configured_nodes() == 1) return;
+    Nodes const mask(numa_allocate_nodemask());
+    for (int const node : nodes) numa_bitmask_setbit(mask.get(), static_cast<unsigned>(node));
+    // STRICT reports pages that this process has mapped elsewhere already instead of leaving them there in
+    // silence. The kernel takes one less than the bits it is told of.
+    if (mbind(base, bytes, mode, mask->maskp, mask->size + 1, MPOL_MF_STRICT) != 0) {
+        int const error = errno;
+        throw PinningError(subject + "mbind: " + error_text(error) +
+                           (error == EIO ? ": pages exist on other nodes: bind before anyone touches them"
+                            : error == EINVAL ? ": the base must be the start of a page of a mapping"
+                                              : ": check what the container permits"));
+    }
 }
 
 }  // namespace
+
+std::string to_string(Home home) {
+    switch (home) {
+        case Home::producer:
+            return "producer";
+        case Home::consumer:
+            return "consumer";
+        case Home::interleaved:
+            return "interleaved";
+        case Home::left:
+            break;
+    }
+    return "left";
+}
+
+Home home_named(std::string const& name) {
+    std::string names;
+    for (Home const home : homes) {
+        if (to_string(home) == name) return home;
+        names.append(names.empty() ? "" : ", ").append(to_string(home));
+    }
+    throw std::invalid_argument("memory: unknown home '" + name + "': use one of " + names);
+}
 
 std::string to_string(Prefault how) { return how == Prefault::populate_write ? "populate_write" : "touch"; }
 
@@ -132,44 +189,82 @@ void bind_to_node(void* base, std::size_t bytes, int node) {
         throw PinningError(subject + "no such node, or it has no memory that we may use: the highest is " +
                            std::to_string(numa_max_node()));
     }
-    if (numa_num_configured_nodes() == 1) return;
-    Nodes const nodes(numa_allocate_nodemask());
-    numa_bitmask_setbit(nodes.get(), static_cast<unsigned>(node));
-    // STRICT reports pages that this process has mapped elsewhere already instead of leaving them there in
-    // silence. The kernel takes one less than the bits it is told of.
-    if (mbind(base, bytes, MPOL_BIND, nodes->maskp, nodes->size + 1, MPOL_MF_STRICT) != 0) {
-        int const error = errno;
-        throw PinningError(subject + "mbind: " + error_text(error) +
-                           (error == EIO ? ": pages exist on other nodes: bind before anyone touches them"
-                            : error == EINVAL ? ": the base must be the start of a page of a mapping"
-                                              : ": check what the container permits"));
+    set_policy(base, bytes, MPOL_BIND, {node}, subject);
+}
+
+void interleave(void* base, std::size_t bytes) {
+    if (numa_available() < 0) return;  // one node, as far as this kernel knows
+    auto const nodes = usable_nodes();
+    set_policy(
+        base, bytes, MPOL_INTERLEAVE, nodes,
+        "memory: interleaving " + std::to_string(bytes) + " bytes over nodes " + format_cpus(nodes) + ": ");
+}
+
+void make_home(void* base, std::size_t bytes, Home home, int node) {
+    if (home == Home::interleaved) {
+        interleave(base, bytes);
+    } else if (home != Home::left && node >= 0) {
+        bind_to_node(base, bytes, node);
     }
 }
 
-MemoryBinding read_back_pages(void const* base, std::size_t bytes, int node) {
+std::vector<std::size_t> sampled_pages(std::size_t pages) {
+    std::size_t const count = std::min(pages, most_sampled);
+    std::vector<std::size_t> result;
+    result.reserve(count);
+    std::minstd_rand random(1);  // the standard says what it draws
+    for (std::size_t i = 0; i < count; ++i) {
+        std::size_t const first = i * pages / count;
+        std::size_t const next = (i + 1) * pages / count;
+        result.push_back(first + random() / 256 % (next - first));
+    }
+    return result;
+}
+
+bool is_as_asked(MemoryBinding const& binding) {
+    auto const& asked = binding.nodes_asked;
+    long located = 0;
+    for (auto const& [node, pages] : binding.pages_by_node) {
+        located += pages;
+        if (pages > 0 && !asked.empty() && std::find(asked.begin(), asked.end(), node) == asked.end())
+            return false;
+    }
+    if (binding.pages_checked < 1 || located != binding.pages_checked) return false;
+    if (binding.home != Home::interleaved) return true;
+    long const half_share = located / static_cast<long>(2 * std::max<std::size_t>(asked.size(), 1));
+    return std::all_of(asked.begin(), asked.end(), [&](int node) {
+        auto const at = binding.pages_by_node.find(node);
+        return (at == binding.pages_by_node.end() ? 0 : at->second) >= half_share;
+    });
+}
+
+MemoryBinding read_back_pages(void const* base, std::size_t bytes, int node, Home home) {
     MemoryBinding binding;
-    binding.node_asked = node;
+    binding.home = home;
+    if (home == Home::producer || home == Home::consumer) binding.node_asked = node;
     if (numa_available() < 0) return binding;
     binding.nodes = numa_num_configured_nodes();
+    if (binding.node_asked >= 0) binding.nodes_asked = {node};
+    if (home == Home::interleaved) binding.nodes_asked = usable_nodes();
     auto* const first =
         static_cast<unsigned char*>(const_cast<void*>(base));  // the kernel's interface; only read
-    binding.policy = binding.nodes == 1 ? "single_node" : read_back_policy(first, node);
+    binding.policy = binding.nodes == 1 ? "single_node" : read_back_policy(first, binding.nodes_asked);
 
-    std::size_t pages = 0;
-    for_each_page(first, bytes, [&](unsigned char*) { ++pages; });
-    std::size_t const sampled = std::min(pages, sample_pages);
+    std::size_t const into_page = reinterpret_cast<std::uintptr_t>(base) % page_size();
+    std::size_t const pages = bytes == 0 ? 0 : (into_page + bytes + page_size() - 1) / page_size();
     std::vector<void*> sample;
-    std::size_t page = 0;
-    for_each_page(first, bytes, [&](unsigned char* address) {
-        if (sample.size() < sampled && page == sample.size() * pages / sampled) sample.push_back(address);
-        ++page;
-    });
+    for (std::size_t const page : sampled_pages(pages))
+        sample.push_back(page == 0 ? first : first + page * page_size() - into_page);
     std::vector<int> status(sample.size(), -1);
     // Without target nodes nothing moves: the kernel says where each page is, or a negative error for it.
     if (sample.empty() || move_pages(0, sample.size(), sample.data(), nullptr, status.data(), 0) != 0)
         return binding;
     binding.pages_checked = static_cast<long>(status.size());
-    binding.pages_on_node = node < 0 ? 0 : static_cast<long>(std::count(status.begin(), status.end(), node));
+    for (int const asked : binding.nodes_asked) binding.pages_by_node[asked] = 0;
+    for (int const found : status)
+        if (found >= 0) ++binding.pages_by_node[found];
+    if (binding.node_asked >= 0) binding.pages_on_node = binding.pages_by_node[node];
+    binding.verified = is_as_asked(binding);
     return binding;
 }
 

@@ -3,86 +3,19 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <map>
 #include <set>
-#include <span>
 #include <stdexcept>
 #include <string_view>
-#include <tuple>
-#include <utility>
+
+#include "placement/strategies.hpp"
 
 namespace zeroipc::bench {
 
 namespace {
 
-using Cpus = std::vector<Cpu>;
-
-/// Where cores are unknown each CPU is a core of its own, with an id that no core has.
-int core_of(Cpu const& cpu) { return cpu.core >= 0 ? cpu.core : -1 - cpu.os_index; }
-
-/// Splits CPUs into lots to be used up one after another: first threads of the powerful cores, first threads
-/// of the others, then second threads likewise. "First" counts usable threads only, by smt_rank. Within a lot
-/// each core occurs once, and CPUs stand in the order of cores.
-std::vector<Cpus> lots(Cpus cpus) {
-    std::sort(cpus.begin(), cpus.end(), [](Cpu const& a, Cpu const& b) {
-        // Unknown cores count by os_index: their ids fall as that rises.
-        return std::tuple(a.core, a.smt_rank, a.os_index) < std::tuple(b.core, b.smt_rank, b.os_index);
-    });
-    std::map<int, int> threads_seen;
-    std::map<std::pair<int, int>, Cpus> by_rank_and_kind;
-    for (Cpu const& cpu : cpus)
-        by_rank_and_kind[{threads_seen[core_of(cpu)]++, -cpu.efficiency}].push_back(cpu);
-    std::vector<Cpus> result;
-    result.reserve(by_rank_and_kind.size());
-    for (auto& [key, lot] : by_rank_and_kind) result.push_back(std::move(lot));
-    return result;
-}
-
-std::vector<int> spread(Cpus const& cpus, PlacementRequest const&) {
-    using Place = std::tuple<int, int, int>;
-    constexpr int any = -2;  // -1 is a place too: the unknown one
-    std::vector<int> order;
-    for (Cpus& lot : lots(cpus)) {
-        std::map<Place, int> size;
-        for (Cpu const& cpu : lot) {
-            ++size[{cpu.package, any, any}];
-            ++size[{cpu.package, cpu.node, any}];
-            ++size[{cpu.package, cpu.node, cpu.llc}];
-        }
-        auto const key = [&](Cpu const& cpu) {
-            return std::tuple(-size[{cpu.package, any, any}], cpu.package,        //
-                              -size[{cpu.package, cpu.node, any}], cpu.node,      //
-                              -size[{cpu.package, cpu.node, cpu.llc}], cpu.llc);  //
-        };
-        std::stable_sort(lot.begin(), lot.end(), [&](Cpu const& a, Cpu const& b) { return key(a) < key(b); });
-        for (Cpu const& cpu : lot) order.push_back(cpu.os_index);
-    }
-    return order;
-}
-
-/// Deals CPUs out so that neighbours in the result differ in the outermost level they can.
-Cpus alternate(Cpus const& cpus, std::span<int Cpu::*const> levels) {
-    if (levels.empty()) return cpus;
-    std::map<int, Cpus> groups;
-    for (Cpu const& cpu : cpus) groups[cpu.*levels.front()].push_back(cpu);
-    for (auto& [id, group] : groups) group = alternate(group, levels.subspan(1));
-    Cpus result;
-    for (std::size_t turn = 0; result.size() < cpus.size(); ++turn) {
-        for (auto const& [id, group] : groups) {
-            if (turn < group.size()) result.push_back(group[turn]);
-        }
-    }
-    return result;
-}
-
-std::vector<int> scatter(Cpus const& cpus, PlacementRequest const&) {
-    constexpr std::array<int Cpu::*, 4> levels{&Cpu::package, &Cpu::node, &Cpu::llc, &Cpu::l2};
-    std::vector<int> order;
-    for (Cpus const& lot : lots(cpus)) {
-        for (Cpu const& cpu : alternate(lot, levels)) order.push_back(cpu.os_index);
-    }
-    return order;
-}
+using strategies::core_of;
+using strategies::Cpus;
+using strategies::numbers;
 
 std::vector<int> as_listed(Cpus const&, PlacementRequest const& request) { return request.explicit_cpus; }
 
@@ -94,30 +27,31 @@ struct Strategy {
     std::vector<int> (*order)(Cpus const& usable, PlacementRequest const& request);
 };
 
-constexpr std::string_view explicit_name = "explicit";
-
-/// A new strategy is one function above and one line here.
-constexpr std::array strategies{
+/// A new strategy is one function (src/placement) and one line here.
+constexpr std::array table{
     Strategy{"spread", "one worker a core, cores near each other first, then second hardware threads",
-             spread},
+             strategies::spread},
     Strategy{"scatter", "as far apart as possible: other package, node, cache, core; then second threads",
-             scatter},
-    Strategy{explicit_name, "the CPUs of a list, one a worker, in its order", as_listed},
+             strategies::scatter},
+    Strategy{"compact", "as near as possible: a core's hardware threads, then its L2, last-level cache, node",
+             strategies::compact},
+    Strategy{"same-core", "producer i and consumer i on hardware threads of one core", strategies::same_core},
+    Strategy{"same-l2", "producer i and consumer i on CPUs that share an L2 cache", strategies::same_l2},
+    Strategy{"same-llc", "all in one last-level cache, on different L2 caches while there are",
+             strategies::same_llc},
+    Strategy{"same-node", "all on one NUMA node, one worker a core first", strategies::same_node},
+    Strategy{"cross-llc", "producers in one last-level cache, consumers in another, of one node if possible",
+             strategies::cross_llc},
+    Strategy{"cross-node", "producers on one NUMA node, consumers on another, of one package if possible",
+             strategies::cross_node},
+    Strategy{explicit_placement, "the CPUs of a list, one a worker, in its order", as_listed},
 };
 
 Strategy const& find_strategy(std::string const& name) {
-    std::string names;
-    for (Strategy const& strategy : strategies) {
+    for (Strategy const& strategy : table)
         if (strategy.name == name) return strategy;
-        names.append(names.empty() ? "" : ", ").append(strategy.name);
-    }
-    throw std::invalid_argument("placement: unknown strategy '" + name + "': use one of " + names);
-}
-
-std::vector<int> numbers(Cpus const& cpus) {
-    std::vector<int> result;
-    for (Cpu const& cpu : cpus) result.push_back(cpu.os_index);
-    return result;
+    throw std::invalid_argument("placement: unknown strategy '" + name + "': use one of " +
+                                placement_names());
 }
 
 void check(Topology const& topology, PlacementRequest const& request) {
@@ -125,8 +59,15 @@ void check(Topology const& topology, PlacementRequest const& request) {
         throw std::invalid_argument("placement: " + std::to_string(request.workers) +
                                     " workers: ask for at least 1");
     }
+    if (request.producers < 0 || request.consumers < 0 ||
+        request.producers + request.consumers != request.workers) {
+        throw std::invalid_argument("placement: " + std::to_string(request.producers) + " producers and " +
+                                    std::to_string(request.consumers) + " consumers are not " +
+                                    std::to_string(request.workers) +
+                                    " workers: give roles that add up, or none");
+    }
     auto const& list = request.explicit_cpus;
-    if (request.strategy != explicit_name) {
+    if (request.strategy != explicit_placement) {
         if (list.empty()) return;
         throw std::invalid_argument("placement: a list of CPUs (" + format_cpus(list) + ") with strategy '" +
                                     request.strategy + "': use strategy 'explicit', or leave the list out");
@@ -169,15 +110,26 @@ std::vector<int> for_coordinator(Cpus const& usable, std::vector<int> const& wor
 
 std::vector<PlacementStrategy> placement_strategies() {
     std::vector<PlacementStrategy> result;
-    result.reserve(strategies.size());
-    for (Strategy const& strategy : strategies) {
+    result.reserve(table.size());
+    for (Strategy const& strategy : table) {
         result.push_back({std::string(strategy.name), std::string(strategy.what)});
     }
     return result;
 }
 
-Placement plan_placement(Topology const& topology, PlacementRequest const& request) {
-    Strategy const& strategy = find_strategy(request.strategy);
+std::string placement_names() {
+    std::string names;
+    for (Strategy const& strategy : table) names.append(names.empty() ? "" : ", ").append(strategy.name);
+    return names;
+}
+
+Placement plan_placement(Topology const& topology, PlacementRequest const& asked) {
+    Strategy const& strategy = find_strategy(asked.strategy);
+    auto request = asked;
+    if (request.producers == 0 && request.consumers == 0) {
+        request.consumers = request.workers / 2;
+        request.producers = request.workers - request.consumers;
+    }
     check(topology, request);
     auto const order = strategy.order(topology.cpus(), request);
     Placement placement;

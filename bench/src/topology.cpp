@@ -45,6 +45,12 @@ hwloc_obj_t outermost_cache(hwloc_obj_t pu) {
     return found;
 }
 
+CacheLevel level_of(hwloc_obj_t cache) {
+    auto const& attributes = cache->attr->cache;
+    return {static_cast<int>(attributes.depth), attributes.type == HWLOC_OBJ_CACHE_UNIFIED,
+            attributes.size == 0 ? -1 : static_cast<long long>(attributes.size), 1};
+}
+
 /// The node with the fewest CPUs that covers this one: a node of a whole package, such as memory behind CXL,
 /// must not win over the CPU's own. Of equals the lower number: ordinary memory comes before fast memory.
 int nearest_node(hwloc_topology_t topology, unsigned cpu) {
@@ -82,9 +88,9 @@ std::map<unsigned, int> efficiencies(hwloc_topology_t topology) {
     return result;
 }
 
-std::vector<Cpu> read_cpus(hwloc_topology_t topology) {
+/// Every CPU, in the order of the tree.
+std::vector<Cpu> read_online_cpus(hwloc_topology_t topology) {
     auto const efficiency = efficiencies(topology);
-    hwloc_const_cpuset_t const allowed = hwloc_topology_get_allowed_cpuset(topology);
     std::map<int, int> threads_seen;  // by core
     std::map<hwloc_uint64_t, int>
         caches_seen;  // outermost caches may be of unlike levels: number them together
@@ -104,8 +110,15 @@ std::vector<Cpu> read_cpus(hwloc_topology_t topology) {
         if (cpu.core >= 0) cpu.smt_rank = threads_seen[cpu.core]++;
         if (auto const kind = efficiency.find(pu->os_index); kind != efficiency.end())
             cpu.efficiency = kind->second;
-        if (holds(allowed, cpu.os_index)) cpus.push_back(cpu);
+        cpus.push_back(cpu);
     }
+    return cpus;
+}
+
+std::vector<Cpu> read_cpus(hwloc_topology_t topology) {
+    auto cpus = read_online_cpus(topology);
+    hwloc_const_cpuset_t const allowed = hwloc_topology_get_allowed_cpuset(topology);
+    std::erase_if(cpus, [&](Cpu const& cpu) { return !holds(allowed, cpu.os_index); });
     std::sort(cpus.begin(), cpus.end(), [](Cpu const& a, Cpu const& b) { return a.os_index < b.os_index; });
     return cpus;
 }
@@ -316,6 +329,18 @@ bool Topology::has_cpu(int os_index) const {
     return holds(hwloc_topology_get_topology_cpuset(handle_.get()), os_index);
 }
 
+std::vector<Cpu> Topology::online_cpus() const { return read_online_cpus(handle_.get()); }
+
+std::vector<int> Topology::offline_cpus() const {
+    Bitmap const offline(hwloc_bitmap_alloc());
+    hwloc_bitmap_andnot(offline.get(), hwloc_topology_get_complete_cpuset(handle_.get()),
+                        hwloc_topology_get_topology_cpuset(handle_.get()));
+    std::vector<int> cpus;
+    for (int cpu = hwloc_bitmap_first(offline.get()); cpu >= 0; cpu = hwloc_bitmap_next(offline.get(), cpu))
+        cpus.push_back(cpu);
+    return cpus;
+}
+
 int Topology::logical_cpus() const { return count(handle_.get(), HWLOC_OBJ_PU); }
 int Topology::cores() const { return count(handle_.get(), HWLOC_OBJ_CORE); }
 int Topology::packages() const { return count(handle_.get(), HWLOC_OBJ_PACKAGE); }
@@ -332,16 +357,40 @@ int Topology::threads_per_core() const {
 
 std::vector<CacheLevel> Topology::caches() const {
     std::vector<CacheLevel> levels;
-    for (auto const type :
-         {HWLOC_OBJ_L1CACHE, HWLOC_OBJ_L2CACHE, HWLOC_OBJ_L3CACHE, HWLOC_OBJ_L4CACHE, HWLOC_OBJ_L5CACHE}) {
-        hwloc_obj* const first = hwloc_get_next_obj_by_type(handle_.get(), type, nullptr);
-        if (first == nullptr) continue;
-        auto const& cache = first->attr->cache;
-        levels.push_back({static_cast<int>(cache.depth), cache.type == HWLOC_OBJ_CACHE_UNIFIED,
-                          cache.size == 0 ? -1 : static_cast<long long>(cache.size),
-                          count(handle_.get(), type)});
+    for (CacheLevel const& sized : caches_by_size()) {
+        if (levels.empty() || levels.back().level != sized.level) {
+            levels.push_back(sized);
+        } else {
+            levels.back().instances += sized.instances;
+        }
     }
     return levels;
+}
+
+std::vector<CacheLevel> Topology::caches_by_size() const {
+    std::vector<CacheLevel> sizes;
+    for (auto const type :
+         {HWLOC_OBJ_L1CACHE, HWLOC_OBJ_L2CACHE, HWLOC_OBJ_L3CACHE, HWLOC_OBJ_L4CACHE, HWLOC_OBJ_L5CACHE}) {
+        for (hwloc_obj_t cache = nullptr;
+             (cache = hwloc_get_next_obj_by_type(handle_.get(), type, cache)) != nullptr;) {
+            auto const level = level_of(cache);
+            auto const same = std::find_if(sizes.begin(), sizes.end(), [&](CacheLevel const& size) {
+                return size.level == level.level && size.bytes == level.bytes;
+            });
+            if (same == sizes.end()) {
+                sizes.push_back(level);
+            } else {
+                ++same->instances;
+            }
+        }
+    }
+    return sizes;
+}
+
+std::optional<CacheLevel> Topology::last_level_cache(int os_index) const {
+    hwloc_obj_t const pu = hwloc_get_pu_obj_by_os_index(handle_.get(), static_cast<unsigned>(os_index));
+    hwloc_obj_t const cache = pu == nullptr ? nullptr : outermost_cache(pu);
+    return cache == nullptr ? std::nullopt : std::optional(level_of(cache));
 }
 
 std::string Topology::cpu_model() const {

@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -207,6 +209,90 @@ TEST_CASE("memory bound to a node is read back there", "[fast]") {
         CHECK(read.pages_on_node == 4096);
         CHECK(read_back_pages(memory.base, memory.bytes, node + 1).pages_on_node == 0);
     }
+}
+
+TEST_CASE("every home is made and read back", "[fast]") {
+    int const node = Topology::this_machine().cpus().front().node;
+    for (auto const home : {Home::producer, Home::consumer, Home::interleaved, Home::left}) {
+        Mapping const memory(512);
+        make_home(memory.base, memory.bytes, home, node);
+        CHECK_FALSE(read_back_pages(memory.base, memory.bytes, node, home).verified);  // nothing is there yet
+        prefault(memory.base, memory.bytes);
+        auto const read = read_back_pages(memory.base, memory.bytes, node, home);
+        bool const bound = home == Home::producer || home == Home::consumer;
+        CHECK(read.home == home);
+        CHECK(read.node_asked == (bound ? node : -1));
+        if (read.pages_checked < 0) continue;  // a kernel or container that does not say
+        CHECK(read.verified);
+        CHECK(read.pages_on_node == (bound ? 512 : -1));
+        long pages = 0;
+        for (auto const& [at, count] : read.pages_by_node) pages += count;
+        CHECK(pages == 512);
+        if (read.nodes == 1) {
+            CHECK(read.policy == "single_node");
+            CHECK(read.pages_by_node == std::map<int, long>{{node, 512}});
+        } else {
+            CHECK(read.policy == (bound ? "bind" : home == Home::interleaved ? "interleave" : "default"));
+        }
+    }
+    Mapping const memory(1);
+    CHECK_THROWS_WITH(make_home(memory.base, memory.bytes, Home::consumer, 4095),
+                      Catch::Contains("node 4095"));
+    make_home(memory.base, memory.bytes, Home::consumer, -1);
+}
+
+TEST_CASE("what lies elsewhere than asked is not verified", "[fast]") {
+    MemoryBinding binding;
+    binding.nodes_asked = {1};
+    CHECK_FALSE(is_as_asked(binding));  // nothing read back
+    binding.pages_checked = 100;
+    binding.pages_by_node = {{1, 100}};
+    CHECK(is_as_asked(binding));
+    binding.pages_by_node = {{0, 1}, {1, 99}};
+    CHECK_FALSE(is_as_asked(binding));
+    binding.pages_by_node = {{1, 99}};  // one page is nowhere
+    CHECK_FALSE(is_as_asked(binding));
+
+    binding.home = Home::left;
+    binding.nodes_asked = {};
+    CHECK_FALSE(is_as_asked(binding));
+    binding.pages_by_node = {{0, 1}, {1, 99}};
+    CHECK(is_as_asked(binding));
+
+    binding.home = Home::interleaved;
+    binding.nodes_asked = {0, 1};
+    CHECK_FALSE(is_as_asked(binding));
+    binding.pages_by_node = {{1, 100}};
+    CHECK_FALSE(is_as_asked(binding));
+    binding.pages_by_node = {{0, 25}, {1, 75}};
+    CHECK(is_as_asked(binding));
+    binding.pages_by_node = {{0, 50}, {1, 49}, {2, 1}};
+    CHECK_FALSE(is_as_asked(binding));
+}
+
+TEST_CASE("the sample of pages has no stride", "[fast]") {
+    CHECK(sampled_pages(0).empty());
+    CHECK(sampled_pages(3) == std::vector<std::size_t>{0, 1, 2});
+    for (std::size_t const pages : {4096U, 4097U, 8192U, 16384U, 100'000U}) {
+        auto const sample = sampled_pages(pages);
+        CHECK(sample.size() == 4096);
+        CHECK(sample == sampled_pages(pages));
+        CHECK(sample.back() < pages);
+        CHECK(std::adjacent_find(sample.begin(), sample.end(), std::greater_equal<>()) == sample.end());
+        for (std::size_t const nodes : {2U, 4U, 8U}) {
+            std::map<std::size_t, std::size_t> on_node;
+            for (auto const page : sample) ++on_node[page % nodes];
+            CHECK(on_node.size() == nodes);
+            for (auto const& [node, count] : on_node) CHECK(count > 4096 / nodes * 3 / 4);
+        }
+    }
+}
+
+TEST_CASE("homes have names", "[fast]") {
+    for (auto const* name : {"producer", "consumer", "interleaved", "left"})
+        CHECK(to_string(home_named(name)) == name);
+    CHECK_THROWS_WITH(home_named("node"),
+                      Catch::Contains("'node'") && Catch::Contains("consumer, interleaved, left"));
 }
 
 TEST_CASE("nodes that do not exist are refused by number", "[fast]") {

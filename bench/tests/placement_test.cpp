@@ -6,7 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "machines.hpp"
+
 using namespace zeroipc::bench;
+using namespace zeroipc::bench::testing;
 using List = std::vector<int>;
 
 namespace {
@@ -19,19 +22,6 @@ Placement plan(Topology const& topology, int workers, std::string const& strateg
 List workers(Topology const& topology, int count, std::string const& strategy) {
     return plan(topology, count, strategy).worker_cpus;
 }
-
-// Numbered as Linux does: all first threads, then all second ones.
-Topology desktop() { return Topology::synthetic("pack:1 l3:1 l2:4 core:1 pu:2(indexes=0,4,1,5,2,6,3,7)"); }
-
-// Package 0: CPUs 0-7 and 16-23; package 1: 8-15 and 24-31. CPU n and n + 16 share a core.
-Topology two_packages() {
-    return Topology::synthetic(
-        "pack:2 l3:1 l2:8 core:1 pu:2(indexes=0,16,1,17,2,18,3,19,4,20,5,21,6,22,7,23,"
-        "8,24,9,25,10,26,11,27,12,28,13,29,14,30,15,31)");
-}
-
-// Node n: CPUs 16n to 16n + 15; nodes 0-3 in package 0; the upper eight of a node have their own L3.
-Topology eight_nodes() { return Topology::synthetic("pack:2 numa:4 l3:2 l2:8 core:1 pu:1"); }
 
 }  // namespace
 
@@ -136,8 +126,7 @@ TEST_CASE("machines without L3, without caches, without cores", "[fast]") {
 }
 
 TEST_CASE("a hybrid machine: powerful cores first, second threads last", "[fast]") {
-    // 0-7: four performance cores of two threads; 8-11 and 12-15: efficient cores, each four sharing an L2.
-    auto const topology = Topology::from_xml_file(std::string(ZEROIPC_BENCH_TEST_DATA) + "/hybrid.xml");
+    auto const topology = hybrid();
     CHECK(workers(topology, 17, "spread") == List{0, 2, 4, 6, 8, 9, 10, 11, 12, 13, 14, 15, 1, 3, 5, 7, 0});
     CHECK(workers(topology, 17, "scatter") == List{0, 2, 4, 6, 8, 12, 9, 13, 10, 14, 11, 15, 1, 3, 5, 7, 0});
     CHECK(plan(topology, 4).coordinator_cpus == List{8, 9, 10, 11, 12, 13, 14, 15});
@@ -185,7 +174,7 @@ TEST_CASE("requests that cannot be met say why", "[fast]") {
     auto const topology = two_packages().restricted_to({0, 1, 2});
     CHECK_THROWS_AS(plan(topology, 1, "sprad"), std::invalid_argument);
     CHECK_THROWS_WITH(plan(topology, 1, "sprad"),
-                      Contains("'sprad'") && Contains("spread, scatter, explicit"));
+                      Contains("'sprad'") && Contains("spread, scatter, compact"));
     CHECK_THROWS_WITH(plan(topology, 0), Contains("0 workers") && Contains("at least 1"));
     CHECK_THROWS_WITH(plan(topology, -3, "explicit", {0}), Contains("-3 workers"));
     CHECK_THROWS_WITH(plan(topology, 1, "explicit", {32}),
@@ -199,9 +188,9 @@ TEST_CASE("requests that cannot be met say why", "[fast]") {
 }
 
 TEST_CASE("every strategy listed can be asked for", "[fast]") {
-    auto const topology = desktop();
+    auto const topology = two_nodes();
     auto const all = placement_strategies();
-    CHECK(all.size() == 3);
+    CHECK(all.size() == 10);
     for (auto const& strategy : all) {
         CHECK_FALSE(strategy.what.empty());
         auto const cpus = strategy.name == "explicit" ? List{0, 1} : List{};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -70,6 +71,12 @@ public:
     /// calling thread's affinity when the topology was made. Never empty.
     std::vector<Cpu> const& cpus() const { return cpus_; }
 
+    /// Every CPU that is online, usable or not, in the order of the machine's parts.
+    std::vector<Cpu> online_cpus() const;
+
+    /// Numbers of the CPUs that are there and offline, rising. Where they sit is not known.
+    std::vector<int> offline_cpus() const;
+
     /// Whether the machine has a CPU of that number at all, usable or not.
     bool has_cpu(int os_index) const;
 
@@ -80,6 +87,12 @@ public:
     int numa_nodes() const;                  ///< at least 1
     int threads_per_core() const;            ///< the most that any core has
     std::vector<CacheLevel> caches() const;  ///< data and unified, from level 1 up; empty where unknown
+
+    /// Those again, an entry for each size within a level.
+    std::vector<CacheLevel> caches_by_size() const;
+
+    /// The cache that Cpu::llc stands for; nothing where there is none.
+    std::optional<CacheLevel> last_level_cache(int os_index) const;
 
     /// Marketing name of the processor, or on ARM its implementer and part; "unknown" where there is none.
     std::string cpu_model() const;
