@@ -53,6 +53,7 @@ struct Arguments {
     std::vector<int> cpus;
     double watchdog_s = 0;
     double separate_cores_ns = CoordinatorOptions{}.separate_cores_ns;
+    bool lenient_placement = false;
     std::string out;
     bool list = false;
     bool json = false;
@@ -123,6 +124,9 @@ void describe(CLI::App& app, Arguments& a) {
     app.add_option("--placement", a.placement, "Where workers go: spread, scatter, explicit");
     app.add_option("--cpus", a.cpus, "CPUs of the workers, producers first, for --placement explicit")
         ->delimiter(',');
+    app.add_flag("--lenient-placement", a.lenient_placement,
+                 "Flag a run whose memory is not known to lie on its NUMA node, instead of failing it; a "
+                 "wrong pin fails always");
     app.add_option("--watchdog", a.watchdog_s,
                    "Seconds after which a run is ended as hanging; default 20 and ten windows")
         ->check(check_positive);
@@ -380,6 +384,7 @@ int run(int argc, char** argv) {
     options.placement = a.cpus.empty() ? a.placement : "explicit";
     options.explicit_cpus = a.cpus;
     options.separate_cores_ns = a.separate_cores_ns;
+    options.lenient_placement = a.lenient_placement;
     options.watchdog = std::chrono::milliseconds(static_cast<long>(a.watchdog_s * 1000));
     Coordinator coordinator(topology, options);
     for (auto const& cell : cells) {
