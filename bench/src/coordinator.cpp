@@ -247,14 +247,20 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
         return -1;
     };
     // The segment's home is the first producer's node.
-    int const home = topology_.numa_nodes() > 1 ? node_of(placement.worker_cpus.front()) : -1;
+    int const home =
+        topology_.numa_nodes() > 1 ? node_with_memory(node_of(placement.worker_cpus.front())) : -1;
     result.memory_node = home;
 
     SegmentName const name;
     memory_options options;
     options.max_entries = 8;
     options.before_allocation = [&](void* base, std::size_t bytes) {
-        if (home >= 0) bind_to_node(base, bytes, home);
+        if (home < 0) return;
+        try {
+            bind_to_node(base, bytes, home);
+        } catch (PinningError const&) {
+            if (!options_.lenient_placement) throw;  // else judge() flags what came of it
+        }
     };
     auto const total = zeroipc::format::table_end(options.max_entries) + control_bytes(cell.workers()) +
                        topology_xml_.size() + subject->bytes(cell) + 4 * zeroipc::format::structure_alignment;
@@ -404,10 +410,19 @@ void Coordinator::judge(Cell const& cell, RunResult& result) const {
     flag(result.steal_share > 0.01, "steal");
     flag(result.operations == 0, "no_progress");
 
+    bool const elsewhere =
+        result.memory_node >= 0 && (first.pages_checked <= 0 || first.pages_on_node != first.pages_checked);
+    flag(elsewhere, "memory_elsewhere");
+
     auto const fail = [&](bool wrong, std::string const& why) {
         if (wrong) result.error += (result.error.empty() ? "" : "; ") + why;
     };
     fail(!pinned, "a worker was not where it was pinned");
+    fail(elsewhere && !options_.lenient_placement,
+         (first.pages_checked <= 0 ? "the kernel does not say where pages lie that were asked for on node "
+                                   : std::to_string(first.pages_on_node) + " of " +
+                                         std::to_string(first.pages_checked) + " pages lie on node ") +
+             std::to_string(result.memory_node) + " (--lenient-placement makes this a flag)");
     fail(result.sent != result.received,
          std::to_string(result.sent) + " sent and " + std::to_string(result.received) + " received");
     fail(!result.sums_equal, "the sums of what was sent and received differ");

@@ -55,6 +55,7 @@ struct Arguments {
     std::vector<int> cpus;
     double watchdog_s = 0;
     double separate_cores_ns = CoordinatorOptions{}.separate_cores_ns;
+    bool lenient_placement = false;
     std::string out;
     bool list = false;
     bool json = false;
@@ -149,6 +150,9 @@ void describe(CLI::App& app, Arguments& a) {
         ->each([&a](std::string const&) { a.seed_given = true; });
     app.add_option("--cpus", a.cpus, "CPUs of the workers, producers first, for --placement explicit")
         ->delimiter(',');
+    app.add_flag("--lenient-placement", a.lenient_placement,
+                 "Flag a run whose memory is not known to lie on its NUMA node, instead of failing it; a "
+                 "wrong pin fails always");
     app.add_option("--watchdog", a.watchdog_s,
                    "Seconds after which a run is ended as hanging; default 20 and ten windows")
         ->check(check_positive);
@@ -431,6 +435,7 @@ int run(int argc, char** argv) {
     if (!a.cpus.empty()) options.placement = "explicit";
     options.explicit_cpus = a.cpus;
     options.separate_cores_ns = a.separate_cores_ns;
+    options.lenient_placement = a.lenient_placement;
     options.watchdog = std::chrono::milliseconds(static_cast<long>(a.watchdog_s * 1000));
     Coordinator coordinator(topology, options);
     for (auto const& cell : cells) {

@@ -177,6 +177,18 @@ PinResult pin_this_process(Topology const& topology, int cpu) {
     return result;
 }
 
+int node_with_memory(int node) {
+    if (node < 0 || numa_available() < 0) return node;
+    auto const has_memory = [](int candidate) { return numa_node_size64(candidate, nullptr) > 0; };
+    if (has_memory(node)) return node;
+    int nearest = -1;
+    for (int candidate = 0; candidate <= numa_max_node(); ++candidate) {
+        if (!has_memory(candidate)) continue;
+        if (nearest < 0 || numa_distance(node, candidate) < numa_distance(node, nearest)) nearest = candidate;
+    }
+    return nearest < 0 ? node : nearest;
+}
+
 void bind_to_node(void* base, std::size_t bytes, int node) {
     std::string const subject =
         "memory: binding " + std::to_string(bytes) + " bytes to node " + std::to_string(node) + ": ";

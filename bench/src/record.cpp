@@ -45,13 +45,15 @@ json memory_of(RunResult const& result) {
                 {"node_asked", nullptr},
                 {"pages_checked", nullptr},
                 {"pages_on_node", nullptr}};
+    if (result.memory_node >= 0) memory["node_asked"] = result.memory_node;
     if (result.workers.empty()) return memory;
     auto const& report = result.workers.front().report;
     if (report.memory_nodes > 0) {
         memory["nodes"] = report.memory_nodes;
-        memory["policy"] = report.memory_nodes == 1 ? "single_node" : "bind";
+        memory["policy"] = report.memory_nodes == 1   ? "single_node"
+                           : report.memory_bound == 1 ? "bind"
+                                                      : "unknown";
     }
-    if (result.memory_node >= 0) memory["node_asked"] = result.memory_node;
     if (report.pages_checked >= 0) memory["pages_checked"] = report.pages_checked;
     if (report.pages_on_node >= 0 && result.memory_node >= 0) memory["pages_on_node"] = report.pages_on_node;
     return memory;

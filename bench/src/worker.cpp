@@ -65,6 +65,7 @@ public:
             prefault(memory_.base(), memory_.bytes()) == Prefault::touch ? 1U : 0U;
         auto const binding = read_back_pages(memory_.base(), memory_.bytes(), control_.memory_node);
         bench_.report.memory_nodes = binding.nodes;
+        bench_.report.memory_bound = binding.policy == "bind" ? 1U : 0U;
         bench_.report.pages_checked = binding.pages_checked;
         bench_.report.pages_on_node = binding.pages_on_node;
         barrier();

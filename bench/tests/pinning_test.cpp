@@ -295,6 +295,16 @@ TEST_CASE("homes have names", "[fast]") {
                       Catch::Contains("'node'") && Catch::Contains("consumer, interleaved, left"));
 }
 
+TEST_CASE("a node with memory has its own", "[fast]") {
+    for (Cpu const& cpu : Topology::this_machine().cpus()) {
+        int const node = node_with_memory(cpu.node);
+        Mapping const memory(1);
+        CHECK_NOTHROW(bind_to_node(memory.base, memory.bytes, node));  // whichever it is, it has memory
+        CHECK(node_with_memory(node) == node);
+    }
+    CHECK(node_with_memory(-1) == -1);
+}
+
 TEST_CASE("nodes that do not exist are refused by number", "[fast]") {
     Mapping const memory(1);
     CHECK_THROWS_WITH(bind_to_node(memory.base, memory.bytes, 4095), Catch::Contains("node 4095"));

@@ -985,6 +985,7 @@ TEST_CASE("memory that was bound, and pins that were not obtained", "[fast]") {
     auto result = result_of(Mode::throughput);
     result.memory_node = 1;
     result.workers[0].report.memory_nodes = 2;
+    result.workers[0].report.memory_bound = 1;
     result.workers[0].report.pages_checked = -1;
     result.workers[0].report.pages_on_node = -1;
     result.workers[1].report.pin_verified = 0;
@@ -1003,6 +1004,8 @@ TEST_CASE("memory that was bound, and pins that were not obtained", "[fast]") {
     CHECK(record["placement"]["cpus_obtained"][1] == json({0, 1}));
     CHECK(record["oversubscribed"] == true);
     CHECK(record["flags"] == json({"oversubscribed", "steal"}));
+    result.workers[0].report.memory_bound = 0;  // asked for, but the kernel does not say so
+    CHECK(record_of(cell_of(Mode::throughput), result)["memory"]["policy"] == "unknown");
 }
 
 TEST_CASE("a seed of 64 bits survives", "[fast]") {

@@ -57,6 +57,7 @@ struct alignas(line_bytes) WorkerReport {
     std::uint32_t pin_verified;
     std::uint32_t prefault_by_touch;
     std::int32_t memory_nodes;
+    std::uint32_t memory_bound;  ///< 1 if the kernel says that the segment is bound to the node asked for
     std::int64_t pages_checked, pages_on_node;
 
     std::uint64_t start, end;  ///< ticks: first and last stamp of the window

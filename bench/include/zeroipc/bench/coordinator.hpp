@@ -56,6 +56,7 @@ struct CoordinatorOptions {
     std::vector<int> explicit_cpus;
     std::chrono::milliseconds watchdog{0};  ///< 0: 20 s and ten windows
     double separate_cores_ns = usual_separate_cores_ns;
+    bool lenient_placement = false;  ///< memory not known to lie on its node is a flag, not an error
 };
 
 class Coordinator {

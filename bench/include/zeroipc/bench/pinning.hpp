@@ -70,6 +70,10 @@ std::vector<int> current_affinity();
 /// bound elsewhere.
 PinResult pin_this_process(Topology const& topology, int cpu);
 
+/// The node that a CPU of this node has its memory from: itself, or where it has none (its slots are empty,
+/// say) the nearest with memory by the kernel's distances. By the kernel's numbers; -1 stays -1.
+int node_with_memory(int node);
+
 /// Binds the pages of a mapping (page-aligned base) to a NUMA node, by the kernel's number. Call before any
 /// process touches them: pages of shared memory that exist already stay where they are. Does nothing on a
 /// machine with one node. Throws PinningError: no such node, or the kernel refuses.
