@@ -18,6 +18,7 @@
 #include <optional>
 #include <random>
 
+#include "commands/doctor_command.hpp"
 #include "zeroipc/bench/coordinator.hpp"
 #include "zeroipc/bench/environment.hpp"
 #include "zeroipc/bench/history.hpp"
@@ -95,7 +96,9 @@ void describe(CLI::App& app, Arguments& a) {
         "  zeroipc-bench --variant 'queue/*/acq_rel/*' --producers 1,2 --consumers 1,2 --rounds 20\n"
         "  zeroipc-bench --suite quick --out results/here       a suite, with records\n"
         "  zeroipc-bench --suite smoke --benchmark_filter=mutex --benchmark_format=json\n"
-        "  zeroipc-bench --record h.zh --variant stack --kills 20   a history, for zeroipc-check h.zh\n\n"
+        "  zeroipc-bench --record h.zh --variant stack --kills 20   a history, for zeroipc-check h.zh\n"
+        "  zeroipc-bench doctor                                 what spoils measurements here, and "
+        "how to mend it\n\n"
         "All flags of Google Benchmark work (--benchmark_help lists them). --benchmark_repetitions is "
         "--rounds.\n"
         "Exit status: 0, 1 a run failed, 2 wrong usage, 130 interrupted.");
@@ -428,6 +431,7 @@ int main(int argc, char** argv) {
     if (argc == 5 && std::string_view(argv[1]) == worker_argument)
         return worker_main(argv[2], static_cast<std::uint32_t>(std::stoul(argv[3])), std::stoi(argv[4]));
     try {
+        if (argc > 1 && std::string_view(argv[1]) == "doctor") return doctor_command(argc - 1, argv + 1);
         return run(argc, argv);
     } catch (PlanError const& wrong) {
         std::fprintf(stderr, "zeroipc-bench: %s\n", wrong.what());
