@@ -13,6 +13,7 @@ endif()
 add_library(zeroipc_placement STATIC
   ${CMAKE_CURRENT_LIST_DIR}/src/environment.cpp
   ${CMAKE_CURRENT_LIST_DIR}/src/huge_pages.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/src/machine_files.cpp
   ${CMAKE_CURRENT_LIST_DIR}/src/pinning.cpp
   ${CMAKE_CURRENT_LIST_DIR}/src/placement.cpp
   ${CMAKE_CURRENT_LIST_DIR}/src/placement/orders.cpp

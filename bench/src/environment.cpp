@@ -5,16 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <charconv>
-#include <fstream>
-#include <initializer_list>
-#include <iterator>
 #include <set>
 #include <sstream>
-#include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
+
+#include "machine_files.hpp"
 
 // The build defines these: see bench/placement.cmake.
 #ifndef ZEROIPC_BUILD_FLAGS
@@ -35,20 +31,6 @@ namespace zeroipc::bench {
 namespace {
 
 using json = nlohmann::json;
-using Text = std::optional<std::string>;
-constexpr std::string_view space = " \t\r\n";
-
-std::string trimmed(std::string_view text) {
-    auto const first = text.find_first_not_of(space);
-    if (first == std::string_view::npos) return {};
-    return std::string(text.substr(first, text.find_last_not_of(space) + 1 - first));
-}
-
-bool has_word(std::string const& text, std::string_view word) {
-    std::istringstream words(text);
-    return std::find(std::istream_iterator<std::string>(words), {}, word) !=
-           std::istream_iterator<std::string>();
-}
 
 std::string lower(std::string text) {
     std::transform(text.begin(), text.end(), text.begin(),
@@ -63,14 +45,6 @@ json count_or_unknown(long long count, long long least) {
     return count >= least ? json(count) : json("unknown");
 }
 
-template <class Number>
-std::optional<Number> number(Text const& text) {
-    Number value{};
-    if (!text) return std::nullopt;
-    auto const [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-    return error == std::errc() && end == text->data() + text->size() ? std::optional(value) : std::nullopt;
-}
-
 json number_or_unknown(Text const& text) {
     auto const value = number<long long>(text);
     return value ? json(*value) : json("unknown");
@@ -82,77 +56,6 @@ json switch_or_unknown(Text const& text, char const* one, char const* zero) {
     if (text == "0") return zero;
     return number_or_unknown(text);
 }
-
-/// The files of one root.
-class Files {
-public:
-    explicit Files(std::filesystem::path root) : root_(std::move(root)) {}
-
-    bool exists(std::string const& name) const {
-        std::error_code error;
-        return std::filesystem::exists(root_ / name, error);
-    }
-
-    /// Content without surrounding space; what is not plain ASCII becomes '?', for JSON must be valid UTF-8.
-    Text text(std::string const& name) const {
-        std::ifstream file(root_ / name, std::ios::binary);
-        if (!file) return std::nullopt;
-        std::string content;
-        for (std::array<char, 4096> part{}; file.read(part.data(), part.size()) || file.gcount() > 0;) {
-            content.append(part.data(), static_cast<std::size_t>(file.gcount()));
-        }
-        if (file.bad()) return std::nullopt;  // a folder, or a kernel file that refuses to be read
-        std::replace_if(
-            content.begin(), content.end(),
-            [](unsigned char c) {
-                return c >= 0x7f || (c < 0x20 && space.find(static_cast<char>(c)) == space.npos);
-            },
-            '?');
-        return trimmed(content);
-    }
-
-    /// Value of the first line "key<separator>value".
-    Text value(std::string const& name, std::string_view key, char separator) const {
-        auto const content = text(name);
-        if (!content) return std::nullopt;
-        std::istringstream lines(*content);
-        for (std::string line; std::getline(lines, line);) {
-            auto const split = line.find(separator);
-            if (split == std::string::npos || trimmed(line.substr(0, split)) != key) continue;
-            return trimmed(line.substr(split + 1));
-        }
-        return std::nullopt;
-    }
-
-    /// Names in a folder, sorted; empty where there is none.
-    std::vector<std::string> list(std::string const& folder) const {
-        std::vector<std::string> names;
-        std::error_code error;
-        for (std::filesystem::directory_iterator entry(root_ / folder, error), end; !error && entry != end;
-             entry.increment(error)) {
-            names.push_back(entry->path().filename().string());
-        }
-        std::sort(names.begin(), names.end());
-        return names;
-    }
-
-    /// The same cpufreq file of every CPU: distinct contents.
-    std::set<std::string> cpufreq(std::string const& name) const {
-        std::set<std::string> values;
-        for (std::string const& cpu : list("sys/devices/system/cpu")) {
-            if (!cpu.starts_with("cpu")) continue;
-            auto const content =
-                text((std::filesystem::path("sys/devices/system/cpu") / cpu / "cpufreq" / name).string());
-            if (content && !content->empty()) values.insert(*content);
-        }
-        return values;
-    }
-
-    std::filesystem::path const& root() const { return root_; }
-
-private:
-    std::filesystem::path root_;
-};
 
 std::string joined(std::set<std::string> const& values) {
     std::string text;
@@ -301,12 +204,16 @@ json kibibytes_as_bytes(Text value) {
     return kib ? json(*kib * 1024) : json("unknown");
 }
 
-json shm_bytes(Files const& files) {
+/// All that /dev/shm can hold, and what of it is free to us.
+std::pair<json, json> shm_bytes(Files const& files) {
     struct statvfs status {};
-    if (statvfs((files.root() / "dev/shm").c_str(), &status) != 0) return "unknown";
     // 0 blocks: a filesystem without a limit, not one without room.
-    return count_or_unknown(static_cast<long long>(status.f_blocks) * static_cast<long long>(status.f_frsize),
-                            1);
+    if (statvfs((files.root() / "dev/shm").c_str(), &status) != 0 || status.f_blocks == 0)
+        return {"unknown", "unknown"};
+    auto const bytes = [&](fsblkcnt_t blocks) {
+        return static_cast<long long>(blocks) * static_cast<long long>(status.f_frsize);
+    };
+    return {bytes(status.f_blocks), bytes(status.f_bavail)};
 }
 
 json load_average(Files const& files) {
@@ -377,6 +284,7 @@ std::string model_slug(std::string model) {
 json environment(Topology const& topology, std::filesystem::path const& root) {
     Files const files(root);
     auto const text = [&](char const* name) { return files.text(name); };
+    auto const [shm, shm_free] = shm_bytes(files);
     auto microcode = files.value("proc/cpuinfo", "microcode", ':');
     if (!microcode) microcode = text("sys/devices/system/cpu/cpu0/microcode/version");
     return {
@@ -398,11 +306,14 @@ json environment(Topology const& topology, std::filesystem::path const& root) {
         {"autogroup", switch_or_unknown(text("proc/sys/kernel/sched_autogroup_enabled"), "on", "off")},
         {"aslr", number_or_unknown(text("proc/sys/kernel/randomize_va_space"))},
         {"perf_event_paranoid", number_or_unknown(text("proc/sys/kernel/perf_event_paranoid"))},
+        {"nmi_watchdog", switch_or_unknown(text("proc/sys/kernel/nmi_watchdog"), "on", "off")},
         {"isolated_cpus", isolated_cpus(files)},
         {"microcode", or_unknown(microcode)},
         {"mitigations", mitigations(files)},
         {"memory_bytes", kibibytes_as_bytes(files.value("proc/meminfo", "MemTotal", ':'))},
-        {"shm_bytes", shm_bytes(files)},
+        {"swap_bytes", kibibytes_as_bytes(files.value("proc/meminfo", "SwapTotal", ':'))},
+        {"shm_bytes", shm},
+        {"shm_free_bytes", shm_free},
         {"load_average", load_average(files)},
         {"build", build_section()}};
 }

@@ -18,6 +18,7 @@
 #include <optional>
 #include <random>
 
+#include "commands/doctor_command.hpp"
 #include "commands/topology_command.hpp"
 #include "zeroipc/bench/coordinator.hpp"
 #include "zeroipc/bench/environment.hpp"
@@ -101,7 +102,9 @@ void describe(CLI::App& app, Arguments& a) {
         "  zeroipc-bench --suite quick --out results/here       a suite, with records\n"
         "  zeroipc-bench --suite smoke --benchmark_filter=mutex --benchmark_format=json\n"
         "  zeroipc-bench topology                               draws the machine and the placements\n"
-        "  zeroipc-bench --record h.zh --variant stack --kills 20   a history, for zeroipc-check h.zh\n\n"
+        "  zeroipc-bench --record h.zh --variant stack --kills 20   a history, for zeroipc-check h.zh\n"
+        "  zeroipc-bench doctor                                 what spoils measurements here, and "
+        "how to mend it\n\n"
         "All flags of Google Benchmark work (--benchmark_help lists them). --benchmark_repetitions is "
         "--rounds.\n"
         "Exit status: 0, 1 a run failed, 2 wrong usage, 130 interrupted.");
@@ -486,6 +489,7 @@ int main(int argc, char** argv) {
     try {
         if (argc > 1 && std::string_view(argv[1]) == "topology")
             return topology_command(argc - 1, argv + 1, std::cout, std::cerr);
+        if (argc > 1 && std::string_view(argv[1]) == "doctor") return doctor_command(argc - 1, argv + 1);
         return run(argc, argv);
     } catch (PlanError const& wrong) {
         std::fprintf(stderr, "zeroipc-bench: %s\n", wrong.what());

@@ -4,41 +4,17 @@
 
 #include <catch2/catch.hpp>
 #include <cstdlib>
-#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "root.hpp"
+
 using namespace zeroipc::bench;
 using json = nlohmann::json;
+using zeroipc::bench::testing::Root;
 
 namespace {
-
-/// A folder that stands for the root of a machine; gone with the object.
-class Root {
-public:
-    Root() {
-        auto name = (std::filesystem::temp_directory_path() / "zeroipc-environment-XXXXXX").string();
-        REQUIRE(mkdtemp(name.data()) != nullptr);
-        path_ = name;
-    }
-    Root(Root const&) = delete;
-    Root& operator=(Root const&) = delete;
-    ~Root() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-
-    Root& with(std::string const& name, std::string const& content) {
-        std::filesystem::create_directories((path_ / name).parent_path());
-        std::ofstream(path_ / name) << content;
-        return *this;
-    }
-    std::filesystem::path const& path() const { return path_; }
-
-private:
-    std::filesystem::path path_;
-};
 
 Topology two_cores() {
     return Topology::synthetic("pack:1 l3:1(size=33554432) l2:2(size=1048576) core:1 pu:1");
@@ -67,11 +43,28 @@ std::string const guest_flags = "processor : 0\nflags\t\t: fpu tsc hypervisor co
 TEST_CASE("what cannot be read is unknown", "[fast]") {
     Root const empty;
     auto const found = environment(Topology::synthetic("pu:2"), empty.path());
-    for (char const* const key :
-         {"virtualisation", "container", "governor", "turbo", "frequency_scaling_driver", "numa_balancing",
-          "transparent_huge_pages", "shmem_huge_pages", "huge_pages_total", "clock_source", "autogroup",
-          "aslr", "perf_event_paranoid", "isolated_cpus", "microcode", "mitigations", "memory_bytes",
-          "shm_bytes", "load_average"}) {
+    for (char const* const key : {"virtualisation",
+                                  "container",
+                                  "governor",
+                                  "turbo",
+                                  "frequency_scaling_driver",
+                                  "numa_balancing",
+                                  "transparent_huge_pages",
+                                  "shmem_huge_pages",
+                                  "huge_pages_total",
+                                  "clock_source",
+                                  "autogroup",
+                                  "aslr",
+                                  "perf_event_paranoid",
+                                  "isolated_cpus",
+                                  "microcode",
+                                  "mitigations",
+                                  "memory_bytes",
+                                  "shm_bytes",
+                                  "shm_free_bytes",
+                                  "swap_bytes",
+                                  "nmi_watchdog",
+                                  "load_average"}) {
         INFO(key);
         CHECK(found.at(key) == "unknown");
     }
@@ -130,7 +123,10 @@ TEST_CASE("what can be read is there, and what identifies the host is not", "[fa
     root.with("sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n");
     root.with("sys/kernel/mm/transparent_hugepage/shmem_enabled",
               "always within_size advise [never] deny force\n");
-    root.with("proc/meminfo", "MemTotal:        1024 kB\nMemFree: 1 kB\nHugePages_Total:       0\n");
+    root.with("proc/meminfo",
+              "MemTotal:        1024 kB\nMemFree: 1 kB\nHugePages_Total:       0\n"
+              "SwapTotal:             0 kB\n");
+    root.with("proc/sys/kernel/nmi_watchdog", "1\n");
     root.with("sys/devices/system/clocksource/clocksource0/current_clocksource", "tsc\n");
     root.with("proc/sys/kernel/randomize_va_space", "2\n")
         .with("proc/sys/kernel/perf_event_paranoid", "-1\n");
@@ -170,6 +166,8 @@ TEST_CASE("what can be read is there, and what identifies the host is not", "[fa
     CHECK(found["transparent_huge_pages"] == "madvise");
     CHECK(found["shmem_huge_pages"] == "never");
     CHECK(found["huge_pages_total"] == 0);  // read, not missing
+    CHECK(found["swap_bytes"] == 0);
+    CHECK(found["nmi_watchdog"] == "on");
     CHECK(found["clock_source"] == "tsc");
     CHECK(found["tsc"] == json{{"constant", true}, {"nonstop", true}});
     CHECK(found["autogroup"] == "off");
@@ -179,7 +177,8 @@ TEST_CASE("what can be read is there, and what identifies the host is not", "[fa
     CHECK(found["microcode"] == "0x1000065");
     CHECK(found["mitigations"] == json{{"meltdown", "Not affected"}, {"spectre_v1", "Mitigation: barriers"}});
     CHECK(found["memory_bytes"] == 1024 * 1024);
-    CHECK((found["shm_bytes"].is_number() || found["shm_bytes"] == "unknown"));
+    for (char const* const key : {"shm_bytes", "shm_free_bytes"})
+        CHECK((found[key].is_number() || found[key] == "unknown"));
     CHECK(found["load_average"] == json{0.5, 1.25, 2.0});
     CHECK(found.dump().find("SECRET") == std::string::npos);
     CHECK(found.dump().find(root.path().string()) == std::string::npos);
