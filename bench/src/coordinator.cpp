@@ -11,6 +11,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <system_error>
@@ -19,6 +20,7 @@
 #include "zeroipc/bench/segment_name.hpp"
 #include "zeroipc/bench/subject.hpp"
 #include "zeroipc/bench/worker.hpp"
+#include "zeroipc/bench/workload.hpp"
 
 namespace zeroipc::bench {
 
@@ -153,6 +155,17 @@ std::string role_of(Cell const& cell, std::uint32_t worker) {
 /// The worker whose CPU is probed against the first one's: the first consumer, or else the second worker.
 std::uint32_t probe_partner(Cell const& cell) { return cell.consumers != 0 ? cell.producers : 1; }
 
+/// Of a queue that is fed on a schedule, what counts is how long items took: consumers know. Else everybody's operations.
+void collect_times(Cell const& cell, Timed const* timed, RunResult& result) {
+    result.from_due = std::make_unique<Histogram>();
+    result.from_begin = std::make_unique<Histogram>();
+    bool const delivered = cell.consumers != 0 && cell.load_percent != 0;
+    for (std::uint32_t i = 0; i < cell.workers(); ++i) {
+        if (!delivered || i >= cell.producers) result.from_due->merge(timed[i].from_due);
+        result.from_begin->merge(timed[i].from_begin);
+    }
+}
+
 std::string describe(Cell const& cell, Placement const& placement, std::uint32_t worker) {
     return role_of(cell, worker) + " (worker " + std::to_string(worker) + " on CPU " +
            std::to_string(placement.worker_cpus[worker]) + ")";
@@ -215,6 +228,20 @@ RunResult Coordinator::run(Cell const& cell) {
 
 RunResult Coordinator::run_once(Cell const& cell) {
     RunResult result;
+    if (cell.mode == Mode::latency && cell.load_percent != 0) {
+        // What is the most? Now, for the machine changes.
+        auto most = cell;
+        most.mode = Mode::throughput;
+        most.load_percent = 0;
+        most.window_ns = std::max<std::uint64_t>(20'000'000, cell.window_ns / 4);
+        auto saturated = run_once(most);
+        if (!saturated.ok) {
+            saturated.error = "at saturation: " + saturated.error;
+            return saturated;
+        }
+        result.saturation_per_s =
+            static_cast<double>(saturated.operations) * 1e9 / static_cast<double>(most.window_ns);
+    }
     result.clock = clock_;
     try {
         result.placement = place(cell);
@@ -262,8 +289,10 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
             if (!options_.lenient_placement) throw;  // else judge() flags what came of it
         }
     };
+    auto const timed_bytes = cell.mode == Mode::latency ? sizeof(Timed) * cell.workers() : 0;
     auto const total = zeroipc::format::table_end(options.max_entries) + control_bytes(cell.workers()) +
-                       topology_xml_.size() + subject->bytes(cell) + 4 * zeroipc::format::structure_alignment;
+                       topology_xml_.size() + subject->bytes(cell) + timed_bytes +
+                       4 * zeroipc::format::structure_alignment;
     auto memory = Memory::create(name.text(), total, options);
     auto const xml = memory.add("topology", topology_xml_.size(), [&](std::byte* at) {
         std::memcpy(at, topology_xml_.data(), topology_xml_.size());
@@ -288,6 +317,10 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
     control.window_ns = cell.window_ns;
     control.clock = clock_;
     control.think_ns = cell.think_ns;
+    if (timed_bytes != 0) control.timed_offset = memory.add("timed", timed_bytes, [](std::byte*) {}).offset;
+    auto const clients = cell.consumers != 0 ? cell.producers : cell.workers();
+    control.due_per_s = result.saturation_per_s * cell.load_percent / 100 / clients;
+    control.poisson = cell.arrivals == "poisson" ? 1U : 0U;
     control.batch = cell.batch;
     control.push_percent = cell.push_percent;
     control.filled_percent = cell.filled_percent;
@@ -356,6 +389,8 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
         result.workers.push_back(worker);
     }
     result.counted = control.counter.value.load();
+    if (timed_bytes != 0)
+        collect_times(cell, reinterpret_cast<Timed const*>(memory.base() + control.timed_offset), result);
 }
 
 void Coordinator::judge(Cell const& cell, RunResult& result) const {

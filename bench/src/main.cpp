@@ -115,7 +115,7 @@ void describe(CLI::App& app, Arguments& a) {
     };
     list_option(app.add_option("--variant", a.variants,
                                "Names or patterns of variants (* and ?); default: the default one"));
-    list_option(app.add_option("--mode", a.modes, "throughput, pingpong; default: both"));
+    list_option(app.add_option("--mode", a.modes, "throughput, pingpong, latency; default: the first two"));
     list_option(app.add_option("--producers", a.producers, "Numbers of producers; default 1"));
     list_option(app.add_option("--consumers", a.consumers, "Numbers of consumers; default 1"));
     list_option(app.add_option("--payload", a.payloads, "Item sizes in bytes; default 8"));
@@ -259,9 +259,7 @@ Suite suite_of(Arguments const& a) {
     Sweep sweep = a.axes;
     sweep.modes.clear();
     for (auto const& mode : a.modes) {
-        if (mode != "throughput" && mode != "pingpong")
-            throw PlanError("mode '" + mode + "'; use throughput or pingpong");
-        sweep.modes.push_back(mode == "pingpong" ? Mode::pingpong : Mode::throughput);
+        sweep.modes.push_back(mode_named(mode));
     }
     sweep.variants = a.variants;
     sweep.producers = a.producers;

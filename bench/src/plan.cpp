@@ -17,7 +17,23 @@
 
 namespace zeroipc::bench {
 
-char const* to_string(Mode mode) { return mode == Mode::pingpong ? "pingpong" : "throughput"; }
+char const* to_string(Mode mode) {
+    switch (mode) {
+        case Mode::pingpong:
+            return "pingpong";
+        case Mode::latency:
+            return "latency";
+        case Mode::throughput:
+            break;
+    }
+    return "throughput";
+}
+
+Mode mode_named(std::string const& name) {
+    for (auto const mode : {Mode::throughput, Mode::pingpong, Mode::latency})
+        if (name == to_string(mode)) return mode;
+    throw PlanError("mode '" + name + "'; use throughput, pingpong or latency");
+}
 
 std::string Cell::key() const {
     std::ostringstream text;
@@ -37,6 +53,8 @@ std::string Cell::key() const {
     if (structure() == "stack" && push_percent != usual.push_percent) text << "/push" << push_percent;
     if (filled_percent != usual.filled_percent) text << "/filled" << filled_percent;
     if (think_ns != usual.think_ns) text << "/think" << think_ns << "ns";
+    if (mode == Mode::latency)
+        text << (load_percent == 0 ? "/closed" : '/' + arrivals + std::to_string(load_percent));
     if (batch != usual.batch) text << "/batch" << batch;
     if (!placement.empty()) text << '/' << placement;
     return text.str();
@@ -110,6 +128,12 @@ void check_cell(Cell const& cell) {
     check(cell.batch >= 1 && cell.batch <= 4096, "batches of " + text(cell.batch) + "; use 1 to 4096");
     check(cell.push_percent <= 100, "push_percent is " + text(cell.push_percent) + "; use 0 to 100");
     check(cell.filled_percent <= 100, "filled_percent is " + text(cell.filled_percent) + "; use 0 to 100");
+    check(cell.load_percent <= 200,
+          "load_percent is " + text(cell.load_percent) + "; use 1 to 200, or 0: a closed loop");
+    check(cell.arrivals == "poisson" || cell.arrivals == "constant",
+          "arrivals '" + cell.arrivals + "'; use poisson or constant");
+    check(cell.mode != Mode::latency || cell.window_ns <= 60'000'000'000,
+          "mode latency has windows of at most a minute");
     check(parse_mix(cell.mix).has_value(),
           "mix '" + cell.mix +
               "'; use ycsb-a to ycsb-f, or letters with percentages that sum up to 100, such as r90i5e5");
@@ -118,7 +142,8 @@ void check_cell(Cell const& cell) {
           "a map for " + text(cell.capacity) + " keys; cells have fewer than 2^31");
     std::string strategies;
     for (auto const& one : placement_strategies()) strategies += (strategies.empty() ? "" : ", ") + one.name;
-    check(cell.placement.empty() || (", " + strategies + ", ").find(", " + cell.placement + ", ") != std::string::npos,
+    check(cell.placement.empty() ||
+              (", " + strategies + ", ").find(", " + cell.placement + ", ") != std::string::npos,
           "placement '" + cell.placement + "'; use one of " + strategies);
     try {
         find_subject(cell.variant, cell.payload_bytes)->bytes(cell);
@@ -211,6 +236,22 @@ private:
     std::set<std::string> keys_;
 };
 
+/// Points of mode latency with each load; the others as they are.
+std::vector<Cell> with_loads(Sweep const& sweep, std::vector<Cell> points) {
+    std::vector<Cell> all;
+    for (auto& point : points) {
+        std::vector<Cell> some{point};
+        if (point.mode == Mode::latency) {
+            some.front().batch = 1;
+            some.front().think_ns = 0;
+            vary(some, sweep.load_percents, &Cell::load_percent);
+            vary(some, sweep.arrivals, &Cell::arrivals);
+        }
+        all.insert(all.end(), some.begin(), some.end());
+    }
+    return all;
+}
+
 /// The points of a queue's sweep: what a cell is but for variant and capacity.
 std::vector<Cell> queue_points(Sweep const& sweep, std::vector<Cell> points) {
     vary(points, sweep.modes, &Cell::mode);
@@ -223,12 +264,15 @@ std::vector<Cell> queue_points(Sweep const& sweep, std::vector<Cell> points) {
             point.producers = point.consumers = point.batch = 1;
             point.think_ns = 0;
         }
-    return points;
+    return with_loads(sweep, std::move(points));
 }
 
 /// Those of a stack or a map.
 std::vector<Cell> mixed_points(Sweep const& sweep, std::vector<Cell> points, bool map) {
     for (auto& point : points) point.consumers = 0;
+    auto modes = sweep.modes;
+    std::erase(modes, Mode::pingpong);
+    vary(points, modes, &Cell::mode);
     vary(points, sweep.payloads, &Cell::payload_bytes);
     vary(points, sweep.workers, &Cell::producers);
     vary(points, sweep.filled_percents, &Cell::filled_percent);
@@ -238,7 +282,7 @@ std::vector<Cell> mixed_points(Sweep const& sweep, std::vector<Cell> points, boo
     } else {
         vary(points, sweep.push_percents, &Cell::push_percent);
     }
-    return points;
+    return with_loads(sweep, std::move(points));
 }
 
 /// One structure's cells of a sweep, the bounds beside them.
@@ -259,10 +303,12 @@ void expand_points(Collector& collector, Sweep const& sweep, std::vector<Cell> c
             one.consumers = 0;
             collector.add_bound(bound_empty, one);
         }
-        if (point.producers == 1 && point.consumers == 1) collector.add_bound(bound_pipe, point);
+        if (point.mode != Mode::latency && point.producers == 1 && point.consumers == 1)
+            collector.add_bound(bound_pipe, point);
         for (auto const& name : names) {
             auto cell = point;
             cell.variant = name;
+            if (cell.is_bound() && cell.mode == Mode::latency) continue;
             if (!takes_workers_of(cell)) {
                 too_many_workers.insert(name);
                 continue;

@@ -108,6 +108,48 @@ json latency_of(RunResult const& result) {
             {"curve", std::move(curve)}};
 }
 
+/// The same of a histogram of ticks.
+json latency_of(Histogram const& times, char const* what, ClockInfo const& clock) {
+    auto const ns = [&](std::uint64_t ticks) { return number(clock.to_ns(ticks)); };
+    auto const at = [&](double q) { return times.supported(q) ? ns(times.percentile(q)) : json(nullptr); };
+    json curve = json::array();
+    // Ten points a decade of 1 / (1 - fraction).
+    for (std::size_t i = 0; i < curve_points; ++i) {
+        double const fraction = 1.0 - std::pow(10.0, -static_cast<double>(i) / 10.0);
+        if (!times.supported(fraction)) break;
+        curve.push_back({fraction, clock.to_ns(times.percentile(fraction))});
+    }
+    bool const none = times.count() == 0;
+    return {{"what", what},
+            {"samples", times.count()},
+            {"min_ns", none ? json(nullptr) : ns(times.min())},
+            {"mean_ns", none ? json(nullptr) : number(times.mean() / clock.ticks_per_ns)},
+            {"p50_ns", at(0.5)},
+            {"p90_ns", at(0.9)},
+            {"p99_ns", at(0.99)},
+            {"p99_9_ns", at(0.999)},
+            {"p99_99_ns", at(0.9999)},
+            {"max_ns", none ? json(nullptr) : ns(times.max())},
+            {"curve", std::move(curve)}};
+}
+
+/// Latency on a schedule counts from the moment when an operation was due: a stall is charged to all that it delayed.
+json corrected_of(Cell const& cell, RunResult const& result) {
+    if (cell.load_percent == 0) return latency_of(*result.from_begin, "operation", result.clock);
+    return latency_of(*result.from_due, cell.consumers != 0 ? "due_to_received" : "due_to_done",
+                      result.clock);
+}
+
+json load_of(Cell const& cell, RunResult const& result) {
+    if (cell.mode != Mode::latency) return nullptr;
+    auto const offered = result.saturation_per_s * cell.load_percent / 100;
+    return {{"percent", cell.load_percent},
+            {"arrivals", cell.load_percent == 0 ? json(nullptr) : json(cell.arrivals)},
+            {"saturation_per_s", positive(result.saturation_per_s)},
+            {"offered_per_s", positive(offered)},
+            {"done_per_s", number(operations_per_s(cell, result))}};
+}
+
 json worker_of(Cell const& cell, WorkerResult const& worker, RunResult const& result) {
     auto const& report = worker.report;
     // Relative to the intended start; a stamp may lie before it.
@@ -187,9 +229,17 @@ json to_record(Cell const& cell, RunResult const& result, RunPlace const& place)
         {"separate_cores", result.separate_cores < 0 ? json(nullptr) : json(result.separate_cores == 1)},
         {"throughput",
          result.ok && cell.mode == Mode::throughput ? throughput_of(cell, result) : json(nullptr)},
-        {"latency", result.ok && cell.mode == Mode::pingpong ? latency_of(result) : json(nullptr)},
+        {"latency", nullptr},
+        {"latency_uncorrected", nullptr},
+        {"load", load_of(cell, result)},
         {"workers", std::move(workers)},
         {"verification", nullptr}};
+    if (result.ok && cell.mode == Mode::pingpong) record["latency"] = latency_of(result);
+    if (result.ok && cell.mode == Mode::latency) {
+        record["latency"] = corrected_of(cell, result);
+        if (cell.load_percent != 0)
+            record["latency_uncorrected"] = latency_of(*result.from_begin, "operation", result.clock);
+    }
     if (judged)
         record["verification"] = {{"passed", result.ok},
                                   {"sent", result.sent},

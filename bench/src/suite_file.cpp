@@ -51,12 +51,6 @@ std::vector<T> read_list(toml::node const& node, std::filesystem::path const& fi
 
 constexpr std::uint64_t most_window_ms = 3'600'000;
 
-Mode mode_of(std::string const& name) {
-    if (name == "throughput") return Mode::throughput;
-    if (name == "pingpong") return Mode::pingpong;
-    throw PlanError("mode '" + name + "'; use throughput or pingpong");
-}
-
 Sweep read_sweep(toml::table const& table, std::filesystem::path const& file) {
     Sweep sweep;
     toml::node const* at = nullptr;
@@ -75,7 +69,7 @@ Sweep read_sweep(toml::table const& table, std::filesystem::path const& file) {
              texts(names);
              sweep.modes.clear();
              for (auto const& name : names) try {
-                     sweep.modes.push_back(mode_of(name));
+                     sweep.modes.push_back(mode_named(name));
                  } catch (PlanError const& wrong) {
                      throw PlanError(where(file, at->source()) + wrong.what());
                  }
@@ -101,6 +95,8 @@ Sweep read_sweep(toml::table const& table, std::filesystem::path const& file) {
         {"batch", [&] { numbers(sweep.batches, 1); }},
         {"push_percent", [&] { numbers(sweep.push_percents, 0); }},
         {"filled_percent", [&] { numbers(sweep.filled_percents, 0); }},
+        {"load_percent", [&] { numbers(sweep.load_percents, 0); }},
+        {"arrivals", [&] { texts(sweep.arrivals); }},
         {"mix", [&] { texts(sweep.mixes); }},
         {"keys", [&] { texts(sweep.keys); }},
     };

@@ -54,6 +54,8 @@ public:
         if (!subject)
             throw std::logic_error("this program has no variant " + std::string(control_.variant.view()));
         if (control_.mode == Mode::pingpong && index_ == 0) reserve_samples();
+        if (control_.mode == Mode::latency)
+            bench_.timed = reinterpret_cast<Timed*>(memory_.base() + control_.timed_offset) + index_;
         subject->work(bench_, memory_, *this, index_);
         barrier();
         probe(bench_.report.probe_after_ns);
@@ -75,10 +77,13 @@ public:
             control_.start_at.value.store(bench_.clock.ticks() + control_.clock.to_ticks(100'000.0),
                                           std::memory_order_relaxed);
         });
+        bench_.window_ticks = control_.clock.to_ticks(static_cast<double>(control_.window_ns));
+        if (control_.due_per_s > 0)
+            bench_.interval_ticks = control_.clock.ticks_per_ns * 1e9 / control_.due_per_s;
         bench_.think_ticks = control_.clock.to_ticks(static_cast<double>(control_.think_ns));
         before_ = Usage::now();
         auto const start_at = control_.start_at.value.load(std::memory_order_relaxed);
-        bench_.window_end = start_at + control_.clock.to_ticks(static_cast<double>(control_.window_ns));
+        bench_.window_end = start_at + bench_.window_ticks;
         std::uint64_t now = bench_.clock.ticks();
         while (now < start_at) now = bench_.clock.ticks();
         bench_.report.start = now;

@@ -13,6 +13,7 @@ namespace zeroipc::bench {
 enum class Mode : std::uint32_t {
     throughput = 0,  ///< closed loop: every worker does its operation as fast as it can
     pingpong = 1,    ///< one item in flight between two workers: round trips
+    latency = 2,     ///< single operations, in a closed loop or on a schedule
 };
 
 char const* to_string(Mode mode);
@@ -43,6 +44,9 @@ struct Cell {
     std::string mix{"r90i5e5"};       ///< what a map's workers do: see mix.hpp
     std::string keys{"uniform"};      ///< which keys: see mix.hpp
     std::uint32_t filled_percent = 50;  ///< of the map's capacity (a stack's too), before the window
+
+    std::uint32_t load_percent = 0;   ///< mode latency: of what the variant can do at most; 0: a closed loop
+    std::string arrivals{"poisson"};  ///< mode latency: or "constant"
 
     [[nodiscard]] bool is_bound() const { return variant.starts_with("bound/"); }
     /// "queue", "stack", "map" or "bound".

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "cell.hpp"
 #include "clock.hpp"
 #include "control.hpp"
+#include "histogram.hpp"
 #include "pinning.hpp"
 #include "placement.hpp"
 #include "separation.hpp"
@@ -46,7 +48,9 @@ struct RunResult {
     std::uint64_t counted = 0;  ///< what a counting bound's counter says in the end
     bool sums_equal = false;
     std::uint64_t order_violations = 0, corrupt_items = 0;
-    std::uint32_t repeats = 0;  ///< earlier tries whose workers started too far apart
+    double saturation_per_s = 0;                      ///< mode latency with a load: measured just before
+    std::unique_ptr<Histogram> from_due, from_begin;  ///< mode latency: of all workers; see Timed
+    std::uint32_t repeats = 0;                        ///< earlier tries whose workers started too far apart
     std::vector<WorkerResult> workers;
     std::vector<std::string> flags;
 };

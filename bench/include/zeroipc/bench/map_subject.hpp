@@ -38,7 +38,7 @@ struct MapSubject {
         MapWorker<N, map> act(bench, m, *parse_mix(bench.control.mix.view()),
                               *parse_keys(bench.control.keys.view()));
         stages.until_start();
-        until_window_end(bench, [&] { return act(); });
+        work_through(bench, act);
         note_observed(bench.report, m);
         stages.window_over();
         if (stages.is_last_left(worker)) act.count_keys();

@@ -4,15 +4,11 @@
 
 #include <zeroipc/map.hpp>
 
+#include "latency_workload.hpp"
 #include "mix.hpp"
 #include "workload.hpp"
 
 namespace zeroipc::bench {
-
-/// Where the numbers start that a worker draws: unlike for each worker and each run.
-inline std::uint64_t seed_of(Bench const& bench) {
-    return QuickRandom(bench.control.seed + bench.role_index)();
-}
 
 /// What one worker counts, in private memory.
 struct Tally {
@@ -47,46 +43,62 @@ bool is_ours(Bench const& bench, Payload<N> const& item) noexcept {
     return item.is_whole() && item.producer() < bench.control.workers;
 }
 
-/// Pushes and pops in the window.
-template <std::size_t N, class Channel>
-Tally push_and_pop(Bench& bench, Channel& channel) {
-    Tally tally;
-    QuickRandom random(seed_of(bench));
-    auto const percent = bench.control.push_percent;
-    Payload<N> out;
-    Payload<N> in;
-    until_window_end(bench, [&]() -> std::size_t {
-        if (random.below(100) < percent) {
-            out.fill(bench.role_index, tally.put_items);
-            if (!channel.try_push(out)) {
-                ++tally.full;
+/// One worker's pushes and pops on a stack.
+template <std::size_t N, class Stack>
+class StackWorker {
+public:
+    StackWorker(Bench& bench, Stack& stack)
+        : bench_(bench), stack_(stack), random_(seed_of(bench)), percent_(bench.control.push_percent) {}
+
+    /// \return 1, or 0 if the stack was full or empty.
+    std::size_t operator()() {
+        if (random_.below(100) < percent_) {
+            item_.fill(bench_.role_index, tally_.put_items);
+            if (!stack_.try_push(item_)) {
+                ++tally_.full;
                 return 0;
             }
-            tally.put(out.word[0]);
-            return 1;
-        }
-        if (!channel.try_pop(in)) {
-            ++tally.empty;
+            tally_.put(item_.word[0]);
+        } else if (stack_.try_pop(item_)) {
+            take();
+        } else {
+            ++tally_.empty;
             return 0;
         }
-        tally.take(in.word[0]);
-        tally.corrupt_items += is_ours(bench, in) ? 0U : 1U;
+        ++tally_.successes;
         return 1;
-    });
-    note_observed(bench.report, channel);
-    tally.successes = tally.put_items + tally.taken_items;
-    return tally;
-}
-
-/// Takes out what is left, when nobody else works any more.
-template <std::size_t N, class Channel>
-void drain(Bench& bench, Channel& channel, Tally& tally) {
-    Payload<N> item;
-    while (channel.try_pop(item)) {
-        ++tally.outside;
-        tally.take(item.word[0]);
-        tally.corrupt_items += is_ours(bench, item) ? 0U : 1U;
     }
+
+    /// Takes out what is left, when nobody else works any more.
+    void empty() {
+        while (stack_.try_pop(item_)) {
+            ++tally_.outside;
+            take();
+        }
+    }
+    [[nodiscard]] Tally const& tally() const noexcept { return tally_; }
+
+private:
+    void take() {
+        tally_.take(item_.word[0]);
+        tally_.corrupt_items += is_ours(bench_, item_) ? 0U : 1U;
+    }
+
+    Bench& bench_;
+    Stack& stack_;
+    QuickRandom random_;
+    std::uint32_t percent_;
+    Payload<N> item_;
+    Tally tally_;
+};
+
+/// Works through the window, as the cell's mode has it.
+template <class Worker>
+void work_through(Bench& bench, Worker& worker) {
+    if (bench.control.mode == Mode::latency)
+        time_operations(bench, [&](std::uint64_t) { worker(); });
+    else
+        until_window_end(bench, [&] { return worker(); });
 }
 
 /// A map's keys before the window, and how many more there may be.

@@ -32,6 +32,9 @@ struct Sweep {
     std::vector<std::uint64_t> windows_ns{100'000'000};
     std::vector<std::string> placements{""};  ///< names of strategies; empty: the run's own
     std::vector<std::uint64_t> thinks_ns{0};
+    // Of mode latency:
+    std::vector<std::uint32_t> load_percents{0};
+    std::vector<std::string> arrivals{"poisson"};
     // Of queues:
     std::vector<std::uint32_t> batches{1};
     // Of stacks and maps, whose workers have no roles:
@@ -47,6 +50,9 @@ struct Suite {
     std::uint32_t rounds = 10;
     std::vector<Sweep> sweeps;
 };
+
+/// \throws PlanError that says which there are.
+Mode mode_named(std::string const& name);
 
 /// Reads a suite's TOML file. \throws PlanError with file, line and key of what is wrong.
 Suite read_suite(std::filesystem::path const& file);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "latency_workload.hpp"
 #include "subject_table.hpp"
 
 namespace zeroipc::bench {
@@ -31,6 +32,7 @@ struct QueueSubject {
     }
     static void work(Bench& bench, Memory& memory, Stages& stages, std::uint32_t worker) {
         bool const producer = worker < bench.control.producers;
+        bool const timed = bench.control.mode == Mode::latency;
         queue first(memory, there);
         if (bench.control.mode == Mode::pingpong) {
             queue second(memory, back);
@@ -43,12 +45,19 @@ struct QueueSubject {
             stages.window_over();
         } else if (producer) {
             stages.until_start();
-            produce<N>(bench, first);
+            if (timed)
+                produce_timed<N>(bench, first);
+            else
+                produce<N>(bench, first);
             stages.window_over();
             bench.control.producers_done.value.fetch_add(1, std::memory_order_release);
         } else {
             stages.until_start();
-            consume<N>(bench, first, [&] { stages.window_over(); });
+            auto const over = [&] { stages.window_over(); };
+            if (timed)
+                consume_timed<N>(bench, first, over);
+            else
+                consume<N>(bench, first, over);
         }
     }
 };

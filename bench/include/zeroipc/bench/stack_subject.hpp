@@ -36,10 +36,12 @@ struct StackSubject {
     static void work(Bench& bench, Memory& memory, Stages& stages, std::uint32_t worker) {
         stack s(memory, name);
         stages.until_start();
-        auto tally = push_and_pop<N>(bench, s);
+        StackWorker<N, stack> act(bench, s);
+        work_through(bench, act);
+        note_observed(bench.report, s);
         stages.window_over();
-        if (stages.is_last_left(worker)) drain<N>(bench, s, tally);
-        tally.publish(bench.report);
+        if (stages.is_last_left(worker)) act.empty();
+        act.tally().publish(bench.report);
     }
 };
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "control.hpp"
+#include "histogram.hpp"
 
 namespace zeroipc::bench {
 
@@ -45,6 +46,12 @@ struct Payload {
     [[nodiscard]] std::uint64_t number() const noexcept { return word[0] & number_mask; }
 };
 
+/// What one worker's operations took, in ticks.
+struct Timed {
+    Histogram from_due;    ///< from the moment when they should have begun, or items from then until received
+    Histogram from_begin;  ///< from the moment when they began
+};
+
 /// What one worker's loop runs in.
 struct Bench {
     Control& control;
@@ -52,7 +59,10 @@ struct Bench {
     std::uint32_t role_index;  ///< among the workers of its role
     Clock clock;
     std::uint64_t window_end = 0;
+    std::uint64_t window_ticks = 0;
     std::uint64_t think_ticks = 0;
+    double interval_ticks = 0;             ///< between operations that are due; 0: a closed loop
+    Timed* timed = nullptr;                ///< mode latency: where this worker counts
     std::vector<std::uint32_t> samples{};  ///< round trips in ticks, reserved and touched before the window
 
     /// Work of one's own between operations.
@@ -220,6 +230,25 @@ private:
     std::uint64_t corrupt_ = 0;
 };
 
+/// Takes out what is left until all producers are done, and writes the report.
+template <std::size_t N, class Channel>
+void drain_into(Bench& bench, Channel& channel, Ledger<N>& ledger) {
+    Payload<N> item;
+    // Nothing is pushed any more once `done` was seen, so an empty answer behind it is the end.
+    for (;;) {
+        bool const done =
+            bench.control.producers_done.value.load(std::memory_order_acquire) == bench.control.producers;
+        if (channel.try_pop(item)) {
+            ledger.enter(item);
+        } else {
+            if (done || bench.abandoned()) break;
+            bench.after_refusal();
+        }
+    }
+    bench.report.outside = ledger.items() - bench.report.successes;
+    ledger.write(bench.report);
+}
+
 /// \param at_window_end called once between window and draining.
 template <std::size_t N, class Channel, class AtWindowEnd>
 void consume(Bench& bench, Channel& channel, AtWindowEnd&& at_window_end) {
@@ -243,19 +272,7 @@ void consume(Bench& bench, Channel& channel, AtWindowEnd&& at_window_end) {
     note_observed(bench.report, channel);
     bench.report.successes = ledger.items();
     at_window_end();
-    // Draining. Nothing is pushed any more once `done` was seen, so an empty answer behind it is the end.
-    for (;;) {
-        bool const done =
-            bench.control.producers_done.value.load(std::memory_order_acquire) == bench.control.producers;
-        if (channel.try_pop(item)) {
-            ledger.enter(item);
-        } else {
-            if (done || bench.abandoned()) break;
-            bench.after_refusal();
-        }
-    }
-    bench.report.outside = ledger.items() - bench.report.successes;
-    ledger.write(bench.report);
+    drain_into(bench, channel, ledger);
 }
 
 inline constexpr std::uint64_t farewell =
