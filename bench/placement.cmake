@@ -19,7 +19,9 @@ add_library(zeroipc_placement STATIC
   ${CMAKE_CURRENT_LIST_DIR}/src/placement/orders.cpp
   ${CMAKE_CURRENT_LIST_DIR}/src/placement/roles.cpp
   ${CMAKE_CURRENT_LIST_DIR}/src/separation.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/src/topology.cpp)
+  ${CMAKE_CURRENT_LIST_DIR}/src/topology.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/src/topology/host_names.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/src/topology/shape.cpp)
 target_compile_features(zeroipc_placement PUBLIC cxx_std_20)
 target_include_directories(zeroipc_placement PUBLIC ${CMAKE_CURRENT_LIST_DIR}/include)
 target_link_libraries(zeroipc_placement

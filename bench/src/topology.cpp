@@ -12,6 +12,8 @@
 #include <system_error>
 #include <utility>
 
+#include "topology/host_names.hpp"
+#include "topology/shape.hpp"
 #include "zeroipc/bench/pinning.hpp"
 
 namespace zeroipc::bench {
@@ -70,8 +72,8 @@ int nearest_node(hwloc_topology_t topology, unsigned cpu) {
 }
 
 /// Efficiency of each CPU of a known kind.
-std::map<unsigned, int> efficiencies(hwloc_topology_t topology) {
-    std::map<unsigned, int> result;
+Kinds efficiencies(hwloc_topology_t topology) {
+    Kinds result;
     int const kinds = hwloc_cpukinds_get_nr(topology, 0);
     Bitmap const cpuset(hwloc_bitmap_alloc());
     for (int kind = 0; kind < kinds; ++kind) {
@@ -121,90 +123,6 @@ std::vector<Cpu> read_cpus(hwloc_topology_t topology) {
     std::erase_if(cpus, [&](Cpu const& cpu) { return !holds(allowed, cpu.os_index); });
     std::sort(cpus.begin(), cpus.end(), [](Cpu const& a, Cpu const& b) { return a.os_index < b.os_index; });
     return cpus;
-}
-
-/// Describes the children of an object, runs of equal ones as "3*".
-std::string describe_each(std::vector<std::string> const& children) {
-    std::ostringstream text;
-    for (std::size_t i = 0; i < children.size();) {
-        std::size_t end = i;
-        while (end < children.size() && children[end] == children[i]) ++end;
-        text << (i == 0 ? "" : " ") << end - i << '*' << children[i];
-        i = end;
-    }
-    return text.str();
-}
-
-int count_nodes(hwloc_obj_t object) {
-    int nodes = object->type == HWLOC_OBJ_NUMANODE ? 1 : 0;
-    for (hwloc_obj_t child = object->memory_first_child; child != nullptr; child = child->next_sibling) {
-        nodes += count_nodes(child);
-    }
-    return nodes;
-}
-
-using Kinds = std::map<unsigned, int>;
-
-std::string describe(hwloc_obj_t object, Kinds const& kinds);
-
-/// Groups without memory come and go between versions of hwloc and kernels: their children stand in for them.
-void describe_children(hwloc_obj_t object, Kinds const& kinds, std::vector<std::string>& into) {
-    for (hwloc_obj_t child = object->first_child; child != nullptr; child = child->next_sibling) {
-        if (child->type == HWLOC_OBJ_GROUP && child->memory_arity == 0) {
-            describe_children(child, kinds, into);
-        } else {
-            into.push_back(describe(child, kinds));
-        }
-    }
-}
-
-std::string describe(hwloc_obj_t object, Kinds const& kinds) {
-    std::ostringstream text;
-    text << hwloc_obj_type_string(object->type);
-    if (hwloc_obj_type_is_cache(object->type) == 1) text << '(' << object->attr->cache.size << ')';
-    auto const kind = object->type == HWLOC_OBJ_PU ? kinds.find(object->os_index) : kinds.end();
-    if (kind != kinds.end()) text << '(' << kind->second << ')';
-    if (int const nodes = count_nodes(object); nodes > 0) text << '+' << nodes << "NUMA";
-    std::vector<std::string> children;
-    describe_children(object, kinds, children);
-    if (!children.empty()) text << '[' << describe_each(children) << ']';
-    return text.str();
-}
-
-/// Info attributes that say what a machine is and not which, each between spaces. Everything else is dropped
-/// from an exported file: host and process names, cgroup paths, serial numbers, asset tags, and whatever a
-/// later hwloc may add.
-constexpr std::string_view harmless_infos =
-    " Architecture Backend OSName OSRelease hwlocVersion SyntheticDescription Inclusive MemoryMode "
-    "ClusterMode"
-    " CPUModel CPUVendor CPUFamilyNumber CPUModelNumber CPUStepping"
-    " CPUImplementer CPUArchitecture CPUVariant CPUPart CPURevision"
-    " CoreType FrequencyMaxMHz FrequencyBaseMHz LinuxCapacity ";
-
-bool is_harmless(std::string_view info_element) {
-    constexpr std::string_view name_is = "name=\"";
-    auto const start = info_element.find(name_is);
-    if (start == std::string_view::npos) return false;
-    auto const rest = info_element.substr(start + name_is.size());
-    std::string const name(rest.substr(0, rest.find('"')));
-    return harmless_infos.find(' ' + name + ' ') != std::string_view::npos;
-}
-
-std::string without_host_names(std::string_view xml) {
-    std::string result;
-    while (true) {
-        auto const start = xml.find("<info ");
-        auto const end = start == std::string_view::npos ? start : xml.find('>', start);
-        if (end == std::string_view::npos) return result.append(xml);
-        auto const element = xml.substr(start, end + 1 - start);  // '>' is escaped inside values
-        result.append(xml.substr(0, start));
-        if (is_harmless(element)) {
-            result.append(element);
-        } else {
-            result.erase(result.find_last_not_of(" \t\r\n") + 1);  // with it goes the line that it stood on
-        }
-        xml.remove_prefix(end + 1);
-    }
 }
 
 int count(hwloc_topology_t topology, hwloc_obj_type_t type) {

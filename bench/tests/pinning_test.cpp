@@ -281,7 +281,7 @@ TEST_CASE("the sample of pages has no stride", "[fast]") {
         CHECK(std::adjacent_find(sample.begin(), sample.end(), std::greater_equal<>()) == sample.end());
         for (std::size_t const nodes : {2U, 4U, 8U}) {
             std::map<std::size_t, std::size_t> on_node;
-            for (auto const page : sample) ++on_node[page % nodes];
+            for (auto const number : sample) ++on_node[number % nodes];
             CHECK(on_node.size() == nodes);
             for (auto const& [node, count] : on_node) CHECK(count > 4096 / nodes * 3 / 4);
         }
