@@ -155,6 +155,9 @@ std::string role_of(Cell const& cell, std::uint32_t worker) {
 /// The worker whose CPU is probed against the first one's: the first consumer, or else the second worker.
 std::uint32_t probe_partner(Cell const& cell) { return cell.consumers != 0 ? cell.producers : 1; }
 
+/// A load beyond what cells may have.
+constexpr std::uint32_t all_due_at_once = ~std::uint32_t{0};
+
 /// Of a queue that is fed on a schedule, what counts is how long items took: consumers know. Else everybody's operations.
 void collect_times(Cell const& cell, Timed const* timed, RunResult& result) {
     result.from_due = std::make_unique<Histogram>();
@@ -228,11 +231,10 @@ RunResult Coordinator::run(Cell const& cell) {
 
 RunResult Coordinator::run_once(Cell const& cell) {
     RunResult result;
-    if (cell.mode == Mode::latency && cell.load_percent != 0) {
+    if (cell.mode == Mode::latency && cell.load_percent != 0 && cell.load_percent != all_due_at_once) {
         // What is the most? Now, for the machine changes.
         auto most = cell;
-        most.mode = Mode::throughput;
-        most.load_percent = 0;
+        most.load_percent = all_due_at_once;
         most.window_ns = std::max<std::uint64_t>(20'000'000, cell.window_ns / 4);
         auto saturated = run_once(most);
         if (!saturated.ok) {
@@ -319,7 +321,9 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
     control.think_ns = cell.think_ns;
     if (timed_bytes != 0) control.timed_offset = memory.add("timed", timed_bytes, [](std::byte*) {}).offset;
     auto const clients = cell.consumers != 0 ? cell.producers : cell.workers();
-    control.due_per_s = result.saturation_per_s * cell.load_percent / 100 / clients;
+    control.due_per_s = cell.load_percent == all_due_at_once
+                            ? 1e12
+                            : result.saturation_per_s * cell.load_percent / 100 / clients;
     control.poisson = cell.arrivals == "poisson" ? 1U : 0U;
     control.batch = cell.batch;
     control.push_percent = cell.push_percent;
@@ -415,7 +419,7 @@ void Coordinator::judge(Cell const& cell, RunResult& result) const {
         received_sum += report.taken_sum;
         // Of a queue, what was received counts; what was sent on the way there is not counted again.
         if (cell.is_alone() || cell.consumers == 0 || i >= cell.producers)
-            result.operations += report.successes;
+            result.operations += report.successes - report.late;
     }
     if (cell.counts()) result.received = result.counted;
     result.sums_equal = result.sent_sum == received_sum;

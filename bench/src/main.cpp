@@ -129,6 +129,12 @@ void describe(CLI::App& app, Arguments& a) {
     list_option(app.add_option("--think", a.axes.thinks_ns,
                                "Work of their own that workers do after each operation, in ns; default 0"))
         ->check(check_whole_number);
+    list_option(app.add_option(
+        "--load", a.axes.load_percents,
+        "Mode latency: percent of what a variant can do at most (measured just before each run) at "
+        "which operations become due, whether or not earlier ones are done; 0: a closed loop; default 0"));
+    list_option(
+        app.add_option("--arrivals", a.axes.arrivals, "With --load: poisson, constant; default poisson"));
     list_option(
         app.add_option("--batch", a.axes.batches, "Items that a queue's operation moves at once; default 1"));
     list_option(

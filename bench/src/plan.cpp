@@ -348,9 +348,9 @@ std::vector<Cell> expand(Suite const& suite) {
             expand_points(collector, sweep, queue_points(sweep, base), names["queue"]);
         for (char const* structure : {"stack", "map"})
             if (names.contains(structure)) {
-                if (std::find(sweep.modes.begin(), sweep.modes.end(), Mode::throughput) == sweep.modes.end())
+                if (sweep.modes == std::vector{Mode::pingpong})
                     throw PlanError("a " + std::string(structure) +
-                                    " has no round trip; add mode throughput");
+                                    " has no round trip; use mode throughput or latency");
                 expand_points(collector, sweep,
                               mixed_points(sweep, base, structure == std::string_view("map")),
                               names[structure]);

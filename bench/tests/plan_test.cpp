@@ -663,6 +663,22 @@ TEST_CASE("batches and think times are axes of a queue's throughput", "[fast]") 
               "throughput/queue/exchange/acq_rel/exp/compact/1P1C/8B/cap1024/100ms/think50ns/batch8") == 1);
 }
 
+TEST_CASE("latency cells have loads and arrivals, and no bounds that pass nothing on", "[fast]") {
+    auto sweep = sweep_of({"queue", "map"});
+    sweep.modes = {Mode::latency, Mode::throughput};
+    sweep.load_percents = {0, 70};
+    sweep.arrivals = {"poisson", "constant"};
+    sweep.batches = {4};
+    auto const cells = expand(suite_of(sweep));
+    auto const keys = keys_of(cells);
+    auto const there = [&](std::string const& key) { return std::count(keys.begin(), keys.end(), key) == 1; };
+    CHECK(count_of(cells, default_queue, Mode::latency) == 3);  // a closed loop is one, whatever the arrivals
+    CHECK(count_of(cells, default_queue, Mode::throughput) == 1);
+    CHECK(there("latency/queue/exchange/acq_rel/exp/compact/1P1C/8B/cap1024/100ms/closed"));
+    CHECK(there("latency/map/buckets/acq_rel/exp/compact/1W/8B/cap1024/100ms/r90i5e5/uniform/constant70"));
+    for (auto const& cell : cells) CHECK_FALSE((cell.is_bound() && cell.mode == Mode::latency));
+}
+
 TEST_CASE("values of axes that cannot be are refused with what there is", "[fast]") {
     auto const refused = [](auto&& change) {
         auto sweep = sweep_of({"map", "stack", "queue"});
@@ -679,6 +695,16 @@ TEST_CASE("values of axes that cannot be are refused with what there is", "[fast
     CHECK_THAT(refused([](Sweep& s) { s.batches = {0}; }), Contains("0"));
     CHECK_THAT(refused([](Sweep& s) { s.thinks_ns = {2'000'000'000}; }), Contains("2000000000"));
     CHECK_THAT(refused([](Sweep& s) { s.placements = {"nowhere"}; }), Contains("nowhere"));
+    CHECK_THAT(refused([](Sweep& s) {
+                   s.modes = {Mode::latency};
+                   s.load_percents = {201};
+               }),
+               Contains("201"));
+    CHECK_THAT(refused([](Sweep& s) {
+                   s.modes = {Mode::latency};
+                   s.arrivals = {"bursts"};
+               }),
+               Contains("bursts") && Contains("poisson"));
     CHECK_THAT(refused([](Sweep& s) { s.workers = {0}; }), Contains("0"));
     CHECK_THAT(refused([](Sweep& s) { s.payloads = {256}; }), Contains("256") && Contains("8, 64"));
     CHECK_THAT(refused([](Sweep& s) { s.modes = {Mode::pingpong}; }), Contains("no round trip"));

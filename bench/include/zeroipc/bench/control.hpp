@@ -67,6 +67,8 @@ struct alignas(line_bytes) WorkerReport {
     std::uint64_t misses;    ///< of a map: among the successes those that met no key, or one that was there
     std::uint32_t observed;  ///< 1 if the variant counts the next four
     std::uint64_t retries, helps, backoffs, system_calls;
+    std::uint64_t
+        late;  ///< mode latency: of the successes those that were due in the window and done behind it
     std::uint64_t outside;  ///< successes after the window
     std::int64_t minor_faults, major_faults, voluntary_switches, involuntary_switches;  ///< inside the window
 
