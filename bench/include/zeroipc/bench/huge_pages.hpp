@@ -14,7 +14,7 @@ namespace zeroipc::bench {
 std::optional<long long> huge_page_bytes(std::string_view smaps, std::uintptr_t begin, std::uintptr_t end);
 
 /// The same of this process's own memory. Call after prefault(): what is not mapped yet is not huge. Reads the
-/// mappings of the whole process: some 0.1 ms. Never throws.
+/// mappings of the whole process, so not inside a window. Never throws.
 std::optional<long long> huge_page_bytes(void const* base, std::size_t bytes);
 
 }  // namespace zeroipc::bench
