@@ -68,7 +68,7 @@ bool happens_in_kernel(perf_event_attr const& attributes) {
 /// \return a descriptor, or -1 and errno.
 int open_event(perf_event_attr attributes, int leader) {
     attributes.size = sizeof attributes;
-    attributes.disabled = leader < 0 ? 1 : 0;  // members follow their leader
+    if (leader < 0) attributes.disabled = 1;  // members follow their leader
     attributes.exclude_hv = 1;
     attributes.exclude_kernel = happens_in_kernel(attributes) ? 0 : 1;
     attributes.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING;
