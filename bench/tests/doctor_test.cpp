@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <vector>
 
+#include "../src/commands/doctor_command.hpp"
 #include "root.hpp"
 
 using namespace zeroipc::bench;
@@ -79,6 +83,26 @@ Finding finding(Root const& root, std::string const& check) {
     auto const found = std::find_if(all.begin(), all.end(), [&](auto const& f) { return f.check == check; });
     REQUIRE(found != all.end());
     return *found;
+}
+
+/// What the command answers and prints.
+struct Answer {
+    int status = 0;
+    std::string text;
+};
+
+Answer command(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "doctor");
+    std::vector<char*> pointers;
+    for (auto& argument : arguments) pointers.push_back(argument.data());
+    std::ostringstream out;
+    std::ostringstream complaints;
+    auto* const before = std::cout.rdbuf(out.rdbuf());
+    auto* const before_errors = std::cerr.rdbuf(complaints.rdbuf());
+    int const status = doctor_command(static_cast<int>(pointers.size()), pointers.data());
+    std::cout.rdbuf(before);
+    std::cerr.rdbuf(before_errors);
+    return {status, out.str()};
 }
 
 }  // namespace
@@ -168,4 +192,33 @@ TEST_CASE("room in /dev/shm", "[fast]") {
     CHECK(judge_shared_memory(gibibyte, 0).state == State::spoils);
     CHECK(judge_shared_memory(-1, gibibyte).state == State::unknown);
     CHECK(judge_shared_memory(gibibyte, -1).state == State::unknown);
+}
+
+TEST_CASE("the command prints a line a finding, or JSON, and its status says whether anything spoils",
+          "[fast]") {
+    BadMachine const bad;
+    auto const lines = command({"--root", bad.path().string()});
+    CHECK(lines.status == 1);
+    CHECK(std::count(lines.text.begin(), lines.text.end(), '\n') == 17);
+    CHECK_THAT(lines.text, Catch::Matchers::Contains(
+                               "spoils   swap: 2047 MiB; pages of a segment may be on disk when they are "
+                               "touched  ->  swapoff -a\n"));
+
+    GoodMachine const good;
+    Root const empty;
+    for (auto const& root : {bad.path(), good.path(), empty.path()}) {
+        auto const answer = command({"--json", "--root", root.string()});
+        auto const document = nlohmann::json::parse(answer.text);
+        CHECK(document.at("schema") == "zeroipc-doctor/1");
+        CHECK(document.at("findings").size() == 17);
+        long spoilers = 0;
+        for (auto const& finding : document.at("findings")) {
+            spoilers += finding.at("state") == "spoils" ? 1 : 0;
+            CHECK(finding.at("remedy").is_null() == (finding.at("state") == "ok"));
+        }
+        CHECK(document.at("spoils") == spoilers);
+        CHECK(answer.status == (spoilers == 0 ? 0 : 1));
+    }
+    CHECK(command({"--no-such-option"}).status == 2);
+    CHECK(command({"--root", (empty.path() / "nowhere").string()}).status == 2);
 }

@@ -102,7 +102,7 @@ TEST_CASE("a step is found where it is", "[fast]") {
     CHECK(hits(20, 1, step(100, 20, 130)) > 0.9);
     CHECK(hits(3, 0, step(100, 3, 50)) > 0.9);
     CHECK(hits(2, 0, step(10, 2, 50)) > 0.9);
-    CHECK(hits(100, 3, step(1000, 100, 90)) > 0.9);
+    CHECK(hits(30, 3, step(300, 30, 85)) > 0.9);
 }
 
 TEST_CASE("a ramp that ends is warm-up, one that does not end is no steady state", "[fast]") {

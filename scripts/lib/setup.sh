@@ -7,7 +7,7 @@
 ZEROIPC_ROOT=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd -P)
 
 ZEROIPC_BUILD_PACKAGES=(g++ cmake ninja-build pkg-config libhwloc-dev libnuma-dev catch2 libbenchmark-dev
-  libcli11-dev nlohmann-json3-dev libtomlplusplus-dev)
+  libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libpfm4-dev)
 ZEROIPC_BUILD_TOOLS=(cmake ninja pkg-config)
 ZEROIPC_BUILD_HEADERS=(hwloc.h numa.h catch2/catch.hpp benchmark/benchmark.h CLI/CLI.hpp nlohmann/json.hpp
   toml++/toml.h)

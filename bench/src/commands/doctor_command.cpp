@@ -2,7 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
+#include <iomanip>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -27,11 +27,12 @@ json to_json(std::vector<Finding> const& findings, std::ptrdiff_t spoilers) {
 
 void print(std::vector<Finding> const& findings) {
     for (auto const& finding : findings) {
-        std::printf("%-7s  %s: %s", to_string(finding.state), finding.check.c_str(), finding.found.c_str());
+        std::cout << std::left << std::setw(9) << to_string(finding.state) << finding.check << ": "
+                  << finding.found;
         if (finding.state != Finding::State::ok)
-            std::printf("; %s%s  ->  %s", finding.state == Finding::State::unknown ? "it may be that " : "",
-                        finding.effect.c_str(), finding.remedy.c_str());
-        std::printf("\n");
+            std::cout << (finding.state == Finding::State::unknown ? "; if bad: " : "; ") << finding.effect
+                      << "  ->  " << finding.remedy;
+        std::cout << '\n';
     }
 }
 

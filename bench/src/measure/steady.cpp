@@ -42,8 +42,8 @@ Split best_split(Series series, double mean) {
 }
 
 /// Values that are shuffled together. Where neighbours are correlated by r, once the two means are taken off, one value in
-/// (1 + r) / (1 - r) is independent; blocks of some times that length hold what belongs together. At most a fifth of
-/// the series, so that there is something to shuffle.
+/// (1 + r) / (1 - r) is independent; blocks of some times that length hold what belongs together. At most a tenth of
+/// the series: a ramp at its beginning is correlated too, and few blocks could not tell it from chance.
 std::size_t block_length(Series series, std::size_t split) {
     double const means[] = {mean_of(series.first(split)), mean_of(series.subspan(split))};
     double squares = 0;
@@ -57,7 +57,7 @@ std::size_t block_length(Series series, std::size_t split) {
     }
     double const r = squares > 0 ? products / squares : 0;
     if (r < 2 / std::sqrt(static_cast<double>(series.size()))) return 1;  // chance makes as much
-    auto const longest = static_cast<double>(series.size() / 5);
+    auto const longest = static_cast<double>(series.size() / 10);
     return static_cast<std::size_t>(
         std::clamp(std::round(independent_values * (1 + r) / (1 - r)), 1.0, std::max(1.0, longest)));
 }

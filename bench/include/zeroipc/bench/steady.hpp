@@ -28,9 +28,10 @@ inline constexpr std::size_t least_intervals = 10;
 /// the part without a change is at least half of the series (Barrett et al., OOPSLA 2017, ask the same of the end).
 ///
 /// False alarms: alpha where intervals are independent, of whatever distribution; about 15% where two modes alternate
-/// and last for some intervals (both measured in the tests).
+/// and last up to a tenth of the series (both measured in the tests), more beyond.
 ///
-/// Short series show only large parts: of 10 intervals at least 2 must differ, of 100 at least 1. O(n) for each of
+/// Short series show only large parts: of 10 intervals at least 2 must differ, of 100 at least 1; and
+/// a ramp through all of 10 may pass for a step in their middle. O(n) for each of
 /// up to 999 shuffles a split; deterministic. Nothing for fewer than 10 intervals or values that are not finite.
 std::optional<SteadyState> find_steady_state(std::span<double const> series, SteadyOptions options = {});
 
