@@ -97,6 +97,12 @@ def _groups(summaries: List[CellSummary]) -> List[Dict[str, Any]]:
     return list(groups.values())
 
 
+def _coverage(rounds: int) -> str:
+    """What the intervals of this run's number of rounds, and of the usual ones, cover."""
+    known = sorted({n for n in (stats.FEWEST_ROUNDS, 10, 20, 30, rounds) if n >= stats.FEWEST_ROUNDS})
+    return ", ".join(f"{stats.coverage(n) * 100:.1f}% with {n}" for n in known)
+
+
 def _method(folder: RunFolder) -> Dict[str, Any]:
     frame = folder.frame
     windows = sorted({point.window_ns for point in frame["point"]})
@@ -108,6 +114,6 @@ def _method(folder: RunFolder) -> Dict[str, Any]:
         "runs": len(frame),
         "checked": int((frame["checked"] & ~frame["failed"]).sum()),
         "pinned": int(frame["placement_verified"].map(lambda known: known is True).sum()),
-        "band": f"{stats.BAND * 100:.0f}", "level": f"{stats.LEVEL * 100:.0f}", "resamples": f"{stats.RESAMPLES:,}",
-        "bootstrap_seed": stats.SEED, "fewest": stats.FEWEST_ROUNDS,
+        "band": f"{stats.BAND * 100:.0f}", "level": f"{stats.LEVEL * 100:.0f}", "alarms": f"{(1 - stats.LEVEL) * 100:.0f}", "fewest": stats.FEWEST_ROUNDS,
+        "coverage": _coverage(int(frame["round"].nunique())),
     }
