@@ -255,10 +255,12 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
     control.mode = cell.mode;
     control.payload_bytes = cell.payload_bytes;
     control.oversubscribed = placement.oversubscribed ? 1U : 0U;
-    control.probe_rounds = placement.oversubscribed ? 0U : 2000U;
+    control.probe_rounds = placement.oversubscribed || cell.workers() < 2 ? 0U : 2000U;
     control.memory_node = home;
     control.capacity = cell.capacity;
     control.window_ns = cell.window_ns;
+    control.handicap_ns = cell.handicap_ns;
+    control.handicap_all = cell.handicap_all ? 1U : 0U;
     control.clock = clock_;
     control.variant.assign(cell.variant);
     control.topology_offset = xml.offset;

@@ -46,6 +46,9 @@ struct Arguments {
     std::vector<std::uint32_t> payloads{8};
     std::vector<std::uint64_t> capacities{1024};
     std::vector<double> windows_ms{100};
+    std::vector<double> handicaps_ns{0};
+    std::string handicap_workers = "first";
+    std::uint32_t replicas = 1;
     std::uint32_t rounds = 0;
     std::uint64_t seed = 0;
     bool seed_given = false;
@@ -114,6 +117,16 @@ void describe(CLI::App& app, Arguments& a) {
         app.add_option("--capacity", a.capacities, "Capacities in items, powers of two; default 1024"))
         ->check(check_whole_number);
     list_option(app.add_option("--window", a.windows_ms, "Timed windows in ms; default 100"));
+    list_option(
+        app.add_option("--handicap-ns", a.handicaps_ns,
+                       "Diagnosis: a worker of a throughput cell spins so many ns after each look at the "
+                       "clock (every 32 attempts); default 0"));
+    app.add_option("--handicap-workers", a.handicap_workers, "Whose handicap: first or all; default first")
+        ->excludes(suite);
+    app.add_option("--replicas", a.replicas,
+                   "Diagnosis: each cell of a variant so often, to compare it with itself; default 1")
+        ->check(check_positive)
+        ->excludes(suite);
     app.add_option("--rounds", a.rounds,
                    "Runs of each cell, in randomised rounds; default 10, or the suite's")
         ->check(check_positive);
@@ -238,6 +251,9 @@ Suite suite_of(Arguments const& a) {
             throw PlanError("a window of " + std::to_string(ms) + " ms; use 1 to 3600000");
         sweep.windows_ns.push_back(static_cast<std::uint64_t>(ms * 1e6));
     }
+    sweep.handicaps_ns = a.handicaps_ns;
+    sweep.handicap_all = handicap_of_all(a.handicap_workers);
+    sweep.replicas = a.replicas;
     suite.sweeps.push_back(std::move(sweep));
     return suite;
 }

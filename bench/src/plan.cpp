@@ -26,6 +26,8 @@ std::string Cell::key() const {
     if (auto fraction = std::to_string(1'000'000 + window_ns % 1'000'000).substr(1); fraction != "000000")
         text << '.' << fraction.substr(0, fraction.find_last_not_of('0') + 1);
     text << "ms";
+    if (handicap_ns > 0) text << "/handicap" << handicap_ns << (handicap_all ? "ns_all" : "ns");
+    if (replica != 0) text << "/replica" << replica;
     return text.str();
 }
 
@@ -81,17 +83,25 @@ std::string where(std::filesystem::path const& file, toml::source_region const& 
 
 /// Reads one key of a sweep: a value or a list of values.
 template <class T, class Stored>
-std::vector<T> read_list(toml::node const& node, std::filesystem::path const& file, std::string_view key) {
+std::vector<T> read_list(toml::node const& node, std::filesystem::path const& file, std::string_view key,
+                         std::int64_t least = 1) {
     std::vector<T> values;
     auto const take = [&](toml::node const& one) {
-        auto const value = one.value_exact<Stored>();
+        auto const value = [&] {
+            // A whole number will do for a fraction, not the other way round.
+            if constexpr (std::is_floating_point_v<Stored>)
+                return one.value<Stored>();
+            else
+                return one.value_exact<Stored>();
+        }();
         if (!value)
             throw PlanError(where(file, one.source()) + "'" + std::string(key) +
                             "' has a value of the wrong type");
         if constexpr (std::is_integral_v<Stored>) {
-            if (*value < 1 || static_cast<std::uint64_t>(*value) > std::numeric_limits<T>::max())
-                throw PlanError(where(file, one.source()) + "'" + std::string(key) + "' is " +
-                                std::to_string(*value) + "; use a positive whole number");
+            if (*value < least || static_cast<std::uint64_t>(*value) > std::numeric_limits<T>::max())
+                throw PlanError(
+                    where(file, one.source()) + "'" + std::string(key) + "' is " + std::to_string(*value) +
+                    (least > 0 ? "; use a positive whole number" : "; use a whole number from 0"));
             values.push_back(static_cast<T>(*value));
         } else {
             values.push_back(*value);
@@ -103,6 +113,14 @@ std::vector<T> read_list(toml::node const& node, std::filesystem::path const& fi
         take(node);
     if (values.empty()) throw PlanError(where(file, node.source()) + "'" + std::string(key) + "' is empty");
     return values;
+}
+
+/// Reads a key that is one value, not a list.
+template <class T, class Stored>
+T read_one(toml::node const& node, std::filesystem::path const& file, std::string_view key) {
+    if (node.is_array())
+        throw PlanError(where(file, node.source()) + "'" + std::string(key) + "' is one value, not a list");
+    return read_list<T, Stored>(node, file, key).front();
 }
 
 constexpr std::uint64_t most_window_ms = 3'600'000;
@@ -124,7 +142,7 @@ Sweep read_sweep(toml::table const& table, std::filesystem::path const& file) {
         } else if (name == "producers") {
             sweep.producers = read_list<std::uint32_t, std::int64_t>(node, file, name);
         } else if (name == "consumers") {
-            sweep.consumers = read_list<std::uint32_t, std::int64_t>(node, file, name);
+            sweep.consumers = read_list<std::uint32_t, std::int64_t>(node, file, name, 0);
         } else if (name == "payload_bytes") {
             sweep.payloads = read_list<std::uint32_t, std::int64_t>(node, file, name);
         } else if (name == "capacity") {
@@ -137,28 +155,43 @@ Sweep read_sweep(toml::table const& table, std::filesystem::path const& file) {
                                     "; use 1 to " + std::to_string(most_window_ms));
                 window *= 1'000'000;
             }
+        } else if (name == "handicap_ns") {
+            sweep.handicaps_ns = read_list<double, double>(node, file, name);
+        } else if (name == "handicap_workers") {
+            sweep.handicap_all = handicap_of_all(read_one<std::string, std::string>(node, file, name));
+        } else if (name == "replicas") {
+            sweep.replicas = read_one<std::uint32_t, std::int64_t>(node, file, name);
         } else {
-            throw PlanError(
-                where(file, key.source()) + "unknown key '" + std::string(name) +
-                "'; a sweep has mode, variants, producers, consumers, payload_bytes, capacity, window_ms");
+            throw PlanError(where(file, key.source()) + "unknown key '" + std::string(name) +
+                            "'; a sweep has mode, variants, producers, consumers, payload_bytes, capacity, "
+                            "window_ms, handicap_ns, handicap_workers, replicas");
         }
     }
     if (sweep.variants.empty()) throw PlanError(where(file, table.source()) + "a sweep without 'variants'");
     return sweep;
 }
 
+constexpr std::uint32_t most_replicas = 1000;
+
 void check_cell(Cell const& cell) {
     auto const sizes = payload_sizes();
     if (std::find(sizes.begin(), sizes.end(), cell.payload_bytes) == sizes.end())
         throw PlanError("payload of " + std::to_string(cell.payload_bytes) +
                         " bytes; variants are compiled for " + join(sizes));
-    // Each by itself too: their sum may not fit.
-    if (cell.producers == 0 || cell.consumers == 0 || cell.producers > most_workers ||
-        cell.consumers > most_workers || cell.workers() > most_workers)
+    // A counter needs one worker only. Each number by itself too: their sum may not fit.
+    if (cell.producers == 0 || (cell.consumers == 0 && cell.variant != bound_fetch_add) ||
+        cell.producers > most_workers || cell.consumers > most_workers || cell.workers() > most_workers)
         throw PlanError(std::to_string(cell.producers) + " producers and " + std::to_string(cell.consumers) +
                         " consumers; use at least one each and at most " + std::to_string(most_workers) +
                         " together");
     if (cell.window_ns < 1'000'000) throw PlanError("a window below 1 ms");
+    if (cell.replica >= most_replicas)
+        throw PlanError("more than " + std::to_string(most_replicas) + " replicas of a cell");
+    // Longer, and a worker could spin past its window's end.
+    if (!(cell.handicap_ns >= 0 && cell.handicap_ns <= static_cast<double>(cell.window_ns) / 10))
+        throw PlanError("a handicap of " + std::to_string(cell.handicap_ns) +
+                        " ns; use 0 to a tenth of the window, " + std::to_string(cell.window_ns / 10) +
+                        " ns");
     try {
         find_subject(cell.variant, cell.payload_bytes)->bytes(cell);
     } catch (zeroipc::error const& refused) {
@@ -180,9 +213,7 @@ Suite read_suite(std::filesystem::path const& file) {
     for (auto const& [key, node] : document) {
         auto const name = key.str();
         if (name == "rounds") {
-            if (node.is_array())
-                throw PlanError(where(file, node.source()) + "'rounds' is one number, not a list");
-            suite.rounds = read_list<std::uint32_t, std::int64_t>(node, file, name).front();
+            suite.rounds = read_one<std::uint32_t, std::int64_t>(node, file, name);
         } else if (name == "about") {
             read_list<std::string, std::string>(node, file, name);
         } else if (name == "sweep" && node.is_array_of_tables()) {
@@ -195,6 +226,12 @@ Suite read_suite(std::filesystem::path const& file) {
     }
     if (suite.sweeps.empty()) throw PlanError(file.string() + ": a suite without a [[sweep]]");
     return suite;
+}
+
+bool handicap_of_all(std::string const& workers) {
+    if (workers != "first" && workers != "all")
+        throw PlanError("a handicap of the workers '" + workers + "'; use first or all");
+    return workers == "all";
 }
 
 std::vector<std::string> nearest_names(std::string_view name, std::size_t most) {
@@ -244,6 +281,14 @@ std::vector<Cell> expand(Suite const& suite) {
         cells.push_back(cell);
     };
     for (auto const& sweep : suite.sweeps) {
+        auto const add_handicapped = [&](Cell cell) {
+            bool const plain = cell.mode != Mode::throughput;
+            for (auto const handicap : plain ? std::vector<double>{0} : sweep.handicaps_ns) {
+                cell.handicap_ns = handicap;
+                cell.handicap_all = handicap != 0 && sweep.handicap_all;
+                for (cell.replica = 0; cell.replica < sweep.replicas; ++cell.replica) add(cell);
+            }
+        };
         std::vector<std::string> names;
         for (auto const& pattern : sweep.variants)
             for (auto& name : match_variants(pattern)) names.push_back(std::move(name));
@@ -271,6 +316,8 @@ std::vector<Cell> expand(Suite const& suite) {
                                 counter.variant = bound_fetch_add;
                                 counter.payload_bytes = 8;
                                 add(counter);
+                                if (std::find(names.begin(), names.end(), bound_fetch_add) != names.end())
+                                    add_handicapped(counter);
                             }
                             if (cell.producers == 1 && cell.consumers == 1) {
                                 auto pipe = cell;
@@ -294,7 +341,7 @@ std::vector<Cell> expand(Suite const& suite) {
                                 planned.insert(name);
                                 for (auto const capacity : sweep.capacities) {
                                     one.capacity = capacity;
-                                    add(one);
+                                    add_handicapped(one);
                                 }
                             }
                         }

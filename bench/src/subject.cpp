@@ -60,7 +60,7 @@ struct FetchAddBound {
         do {
             for (int i = 0; i < attempts_a_look; ++i) counter.fetch_add(1, std::memory_order_acq_rel);
             done += attempts_a_look;
-            now = bench.clock.ticks();
+            now = bench.look();
         } while (now < bench.window_end && !bench.abandoned());
         bench.report.end = now;
         bench.report.successes = done;

@@ -23,6 +23,9 @@ class RecordsError(Exception):
     """A run folder that cannot be read; the message names the file, the line and what to do."""
 
 
+PLAIN = (0.0, "", 0)  # neither handicap nor replica: what is measured for its own sake
+
+
 @dataclass(frozen=True)
 class Point:
     """A point of a sweep without the variant: what two variants must share to be compared."""
@@ -33,6 +36,7 @@ class Point:
     payload_bytes: int
     capacity: Optional[int]  # items; None where there is none
     window_ns: int
+    diagnosis: Tuple[float, str, int] = PLAIN  # handicap in ns, of which workers; replica
 
     @property
     def workers(self) -> str:
@@ -45,7 +49,7 @@ class Point:
         has no capacity (a bound) after what has one."""
         capacity = float("inf") if self.capacity is None else self.capacity
         return (self.mode != "throughput", self.producers + self.consumers, self.producers, self.payload_bytes,
-                capacity, self.window_ns)
+                capacity, self.window_ns, self.diagnosis)
 
 
 @dataclass
@@ -127,7 +131,7 @@ def _row(record: Dict[str, Any]) -> Dict[str, Any]:
         "run": record["run"],
         "cell": record["cell"],
         "point": Point(record["mode"], record["producers"], record["consumers"], record["payload_bytes"],
-                       None if capacity is None else int(capacity), record["window_ns"]),
+                       None if capacity is None else int(capacity), record["window_ns"], _diagnosis(record)),
         "mode": record["mode"],
         "variant": record["variant"],
         "structure": record["variant"].split("/")[0],
@@ -149,6 +153,11 @@ def _row(record: Dict[str, Any]) -> Dict[str, Any]:
         "value": float("nan") if value is None else float(value),
         "usable": not failed and value is not None,
     }
+
+
+def _diagnosis(record: Dict[str, Any]) -> Tuple[float, str, int]:
+    """Records from before there were handicaps lack the keys."""
+    return (float(record.get("handicap_ns", 0)), record.get("handicap_workers") or "", int(record.get("replica", 0)))
 
 
 def _reject_duplicates(frame: pd.DataFrame, path: Path) -> None:

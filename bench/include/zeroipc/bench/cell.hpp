@@ -29,6 +29,9 @@ struct Cell {
     std::uint32_t payload_bytes = 8;
     std::uint64_t capacity = 1024;  ///< items; without meaning for bounds
     std::uint64_t window_ns = 100'000'000;
+    double handicap_ns = 0;     ///< throughput: spun after each look at the clock; 0: none
+    bool handicap_all = false;  ///< by every worker, else by the first
+    std::uint32_t replica = 0;  ///< tells cells apart that are the same in everything else
 
     [[nodiscard]] bool is_bound() const { return variant.starts_with("bound/"); }
     [[nodiscard]] std::uint32_t workers() const { return producers + consumers; }

@@ -87,6 +87,8 @@ struct alignas(line_bytes) Control {
     std::uint32_t probe_rounds;  ///< 0: no probe
     std::int32_t memory_node;    ///< the node that the segment was bound to
     std::uint64_t capacity, window_ns;
+    double handicap_ns;  ///< as in Cell
+    std::uint32_t handicap_all;
     ClockInfo clock;
     Text variant;
     std::uint64_t topology_offset, topology_bytes;  ///< hwloc XML in the segment

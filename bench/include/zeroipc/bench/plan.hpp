@@ -30,6 +30,11 @@ struct Sweep {
     std::vector<std::uint32_t> payloads{8};
     std::vector<std::uint64_t> capacities{1024};
     std::vector<std::uint64_t> windows_ns{100'000'000};
+    /// Diagnosis: throughput cells of variants, and of bound/fetch_add where it is named, with each of these, and
+    /// as often as there are replicas.
+    std::vector<double> handicaps_ns{0};
+    bool handicap_all = false;
+    std::uint32_t replicas = 1;
 };
 
 struct Suite {
@@ -50,6 +55,9 @@ std::vector<Cell> expand(Suite const& suite);
 /// Order of the cells in each round: a permutation a round, drawn from the seed.
 std::vector<std::vector<std::size_t>> draw_rounds(std::size_t cells, std::uint32_t rounds,
                                                   std::uint64_t seed);
+
+/// Whether a handicap is meant for all workers (`all`) or the first (`first`). \throws PlanError for other words.
+bool handicap_of_all(std::string const& workers);
 
 /// Names in the catalogue and of the bounds that are nearest to `name` by edit distance, best first.
 std::vector<std::string> nearest_names(std::string_view name, std::size_t most = 3);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "control.hpp"
+#include "handicap.hpp"
 
 namespace zeroipc::bench {
 
@@ -51,9 +52,14 @@ struct Bench {
     Clock clock;
     std::uint64_t window_end = 0;
     std::vector<std::uint32_t> samples{};  ///< round trips in ticks, reserved and touched before the window
+    Handicap handicap{};
 
     [[nodiscard]] bool abandoned() const noexcept {
         return control.abandon.value.load(std::memory_order_relaxed) != 0;
+    }
+    /// A look at the clock of a throughput loop, planted handicap included.
+    std::uint64_t look() noexcept {
+        return handicap.after_look(clock.ticks(), [this] { return clock.ticks(); });
     }
     /// After an answer full or empty: let the others work.
     void after_refusal() const noexcept {
@@ -115,7 +121,7 @@ void produce(Bench& bench, Channel& channel) {
                 i += pacer.refusal();
             }
         }
-        now = bench.clock.ticks();
+        now = bench.look();
     } while (now < bench.window_end && !bench.abandoned());
     bench.report.end = now;
     bench.report.successes = sent;
@@ -177,7 +183,7 @@ void consume(Bench& bench, Channel& channel, AtWindowEnd&& at_window_end) {
                 i += pacer.refusal();
             }
         }
-        now = bench.clock.ticks();
+        now = bench.look();
     } while (now < bench.window_end && !bench.abandoned());
     bench.report.end = now;
     bench.report.successes = ledger.items();
