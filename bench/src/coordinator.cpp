@@ -317,6 +317,8 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
     control.memory_node = home;
     control.capacity = cell.capacity;
     control.window_ns = cell.window_ns;
+    control.handicap_ns = cell.handicap_ns;
+    control.handicap_all = cell.handicap_all ? 1U : 0U;
     control.clock = clock_;
     control.think_ns = cell.think_ns;
     if (timed_bytes != 0) control.timed_offset = memory.add("timed", timed_bytes, [](std::byte*) {}).offset;

@@ -50,6 +50,7 @@ struct Arguments {
     std::vector<std::uint64_t> capacities{1024};
     std::vector<double> windows_ms{100};
     Sweep axes;  ///< those that are taken as they are
+    std::string handicap_workers = "first";
     std::uint32_t rounds = 0;
     std::uint64_t seed = 0;
     bool seed_given = false;
@@ -151,6 +152,16 @@ void describe(CLI::App& app, Arguments& a) {
         "erase, modify, scan); default r90i5e5"));
     list_option(app.add_option("--key-draw", a.axes.keys,
                                "A map's keys: uniform, zipf0.99, hot10-90; default uniform"));
+    list_option(
+        app.add_option("--handicap-ns", a.axes.handicaps_ns,
+                       "Diagnosis: a worker of a throughput cell spins so many ns after each look at the "
+                       "clock (every 32 attempts); default 0"));
+    app.add_option("--handicap-workers", a.handicap_workers, "Whose handicap: first or all; default first")
+        ->excludes(suite);
+    app.add_option("--replicas", a.axes.replicas,
+                   "Diagnosis: each cell of a variant so often, to compare it with itself; default 1")
+        ->check(check_positive)
+        ->excludes(suite);
     app.add_option("--rounds", a.rounds,
                    "Runs of each cell, in randomised rounds; default 10, or the suite's")
         ->check(check_positive);
@@ -278,6 +289,7 @@ Suite suite_of(Arguments const& a) {
             throw PlanError("a window of " + std::to_string(ms) + " ms; use 1 to 3600000");
         sweep.windows_ns.push_back(static_cast<std::uint64_t>(ms * 1e6));
     }
+    sweep.handicap_all = handicap_of_all(a.handicap_workers);
     suite.sweeps.push_back(std::move(sweep));
     return suite;
 }

@@ -57,6 +57,8 @@ std::string Cell::key() const {
         text << (load_percent == 0 ? "/closed" : '/' + arrivals + std::to_string(load_percent));
     if (batch != usual.batch) text << "/batch" << batch;
     if (!placement.empty()) text << '/' << placement;
+    if (handicap_ns > 0) text << "/handicap" << handicap_ns << (handicap_all ? "ns_all" : "ns");
+    if (replica != 0) text << "/replica" << replica;
     return text.str();
 }
 
@@ -110,6 +112,8 @@ void check(bool right, std::string const& message) {
     if (!right) throw PlanError(message);
 }
 
+constexpr std::uint32_t most_replicas = 1000;
+
 void check_cell(Cell const& cell) {
     auto const sizes = payload_sizes(cell.structure());
     auto const text = [](auto number) { return std::to_string(number); };
@@ -123,6 +127,11 @@ void check_cell(Cell const& cell) {
           text(cell.producers) + " producers and " + text(cell.consumers) +
               " consumers; use at least one each and at most " + text(most_workers) + " together");
     check(cell.window_ns >= 1'000'000, "a window below 1 ms");
+    check(cell.replica < most_replicas, "more than " + text(most_replicas) + " replicas of a cell");
+    // Longer, and a worker could spin past its window's end.
+    check(cell.handicap_ns >= 0 && cell.handicap_ns <= static_cast<double>(cell.window_ns) / 10,
+          "a handicap of " + text(cell.handicap_ns) + " ns; use 0 to a tenth of the window, " +
+              text(cell.window_ns / 10) + " ns");
     check(cell.think_ns <= 1'000'000'000,
           "a think time of " + text(cell.think_ns) + " ns; use at most a second");
     check(cell.batch >= 1 && cell.batch <= 4096, "batches of " + text(cell.batch) + "; use 1 to 4096");
@@ -166,6 +175,12 @@ void vary(std::vector<Cell>& cells, std::vector<Value> const& values, Value Cell
 }
 
 }  // namespace
+
+bool handicap_of_all(std::string const& workers) {
+    if (workers != "first" && workers != "all")
+        throw PlanError("a handicap of the workers '" + workers + "'; use first or all");
+    return workers == "all";
+}
 
 std::vector<std::string> nearest_names(std::string_view name, std::size_t most) {
     auto names = all_names();
@@ -217,8 +232,18 @@ public:
         check_cell(cell);
         cells_.push_back(cell);
     }
-    /// Cells whose only part in this is where they run and for how long: a bound has no axes of its own.
-    void add_bound(char const* name, Cell cell) {
+    /// A throughput cell with each handicap, and as often as there are replicas.
+    void add_handicapped(Sweep const& sweep, Cell cell) {
+        bool const plain = cell.mode != Mode::throughput;
+        for (auto const handicap : plain ? std::vector<double>{0} : sweep.handicaps_ns) {
+            cell.handicap_ns = handicap;
+            cell.handicap_all = handicap != 0 && sweep.handicap_all;
+            for (cell.replica = 0; cell.replica < sweep.replicas; ++cell.replica) add(cell);
+        }
+    }
+    void add_bound(char const* name, Cell const& point) { add(bound_at(name, point)); }
+    /// All that a bound has of a point is where and for how long it runs: it has no axes of its own.
+    static Cell bound_at(char const* name, Cell const& cell) {
         Cell bound;
         bound.variant = name;
         bound.mode = cell.mode;
@@ -227,7 +252,7 @@ public:
         bound.window_ns = cell.window_ns;
         bound.placement = cell.placement;
         if (name == bound_pipe) bound.payload_bytes = cell.payload_bytes;
-        add(bound);
+        return bound;
     }
     std::vector<Cell> take() { return std::move(cells_); }
 
@@ -309,6 +334,11 @@ void expand_points(Collector& collector, Sweep const& sweep, std::vector<Cell> c
             auto cell = point;
             cell.variant = name;
             if (cell.is_bound() && cell.mode == Mode::latency) continue;
+            if (name == bound_fetch_add) {
+                if (cell.mode == Mode::throughput)
+                    collector.add_handicapped(sweep, Collector::bound_at(bound_fetch_add, point));
+                continue;
+            }
             if (!takes_workers_of(cell)) {
                 too_many_workers.insert(name);
                 continue;
@@ -316,7 +346,7 @@ void expand_points(Collector& collector, Sweep const& sweep, std::vector<Cell> c
             planned.insert(name);
             for (auto const capacity : sweep.capacities) {
                 cell.capacity = capacity;
-                collector.add(cell);
+                collector.add_handicapped(sweep, cell);
             }
         }
     }
@@ -341,9 +371,10 @@ std::vector<Cell> expand(Suite const& suite) {
         vary(base, sweep.windows_ns, &Cell::window_ns);
         vary(base, sweep.placements, &Cell::placement);
         vary(base, sweep.thinks_ns, &Cell::think_ns);
-        // A bound that is named alone has the queue's points. All but the pipe stand there anyway.
+        // Bounds that are named have the queue's points. Most stand there anyway: the pipe has more points where it is
+        // named, the counter has handicaps.
         for (auto const& bound : names["bound"])
-            if (bound == bound_pipe) names["queue"].push_back(bound);
+            if (bound == bound_pipe || bound == bound_fetch_add) names["queue"].push_back(bound);
         if (!names["queue"].empty() || !names["bound"].empty())
             expand_points(collector, sweep, queue_points(sweep, base), names["queue"]);
         for (char const* structure : {"stack", "map"})

@@ -27,7 +27,13 @@ std::vector<T> read_list(toml::node const& node, std::filesystem::path const& fi
                          std::int64_t least = 1) {
     std::vector<T> values;
     auto const take = [&](toml::node const& one) {
-        auto const value = one.value_exact<Stored>();
+        auto const value = [&] {
+            // A whole number will do for a fraction, not the other way round.
+            if constexpr (std::is_floating_point_v<Stored>)
+                return one.value<Stored>();
+            else
+                return one.value_exact<Stored>();
+        }();
         if (!value)
             throw PlanError(where(file, one.source()) + "'" + std::string(key) +
                             "' has a value of the wrong type");
@@ -47,6 +53,14 @@ std::vector<T> read_list(toml::node const& node, std::filesystem::path const& fi
         take(node);
     if (values.empty()) throw PlanError(where(file, node.source()) + "'" + std::string(key) + "' is empty");
     return values;
+}
+
+/// Reads a key that is one value, not a list.
+template <class T, class Stored>
+T read_one(toml::node const& node, std::filesystem::path const& file, std::string_view key) {
+    if (node.is_array())
+        throw PlanError(where(file, node.source()) + "'" + std::string(key) + "' is one value, not a list");
+    return read_list<T, Stored>(node, file, key).front();
 }
 
 constexpr std::uint64_t most_window_ms = 3'600'000;
@@ -76,7 +90,7 @@ Sweep read_sweep(toml::table const& table, std::filesystem::path const& file) {
          }},
         {"variants", [&] { texts(sweep.variants); }},
         {"producers", [&] { numbers(sweep.producers, 1); }},
-        {"consumers", [&] { numbers(sweep.consumers, 1); }},
+        {"consumers", [&] { numbers(sweep.consumers, 0); }},
         {"workers", [&] { numbers(sweep.workers, 1); }},
         {"payload_bytes", [&] { numbers(sweep.payloads, 1); }},
         {"capacity", [&] { numbers(sweep.capacities, 1); }},
@@ -97,6 +111,10 @@ Sweep read_sweep(toml::table const& table, std::filesystem::path const& file) {
         {"filled_percent", [&] { numbers(sweep.filled_percents, 0); }},
         {"load_percent", [&] { numbers(sweep.load_percents, 0); }},
         {"arrivals", [&] { texts(sweep.arrivals); }},
+        {"handicap_ns", [&] { sweep.handicaps_ns = read_list<double, double>(*at, file, key); }},
+        {"handicap_workers",
+         [&] { sweep.handicap_all = handicap_of_all(read_one<std::string, std::string>(*at, file, key)); }},
+        {"replicas", [&] { sweep.replicas = read_one<std::uint32_t, std::int64_t>(*at, file, key); }},
         {"mix", [&] { texts(sweep.mixes); }},
         {"keys", [&] { texts(sweep.keys); }},
     };
@@ -130,9 +148,7 @@ Suite read_suite(std::filesystem::path const& file) {
     for (auto const& [key, node] : document) {
         auto const name = key.str();
         if (name == "rounds") {
-            if (node.is_array())
-                throw PlanError(where(file, node.source()) + "'rounds' is one number, not a list");
-            suite.rounds = read_list<std::uint32_t, std::int64_t>(node, file, name).front();
+            suite.rounds = read_one<std::uint32_t, std::int64_t>(node, file, name);
         } else if (name == "about") {
             read_list<std::string, std::string>(node, file, name);
         } else if (name == "sweep" && node.is_array_of_tables()) {

@@ -46,7 +46,10 @@ public:
           control_(control),
           index_(index),
           bench_{control, control.reports[index],
-                 index < control.producers ? index : index - control.producers, Clock(control.clock)} {}
+                 index < control.producers ? index : index - control.producers, Clock(control.clock)} {
+        if (index == 0 || control.handicap_all != 0)
+            bench_.handicap = Handicap(control.handicap_ns * control.clock.ticks_per_ns);
+    }
 
     void run() {
         pin();

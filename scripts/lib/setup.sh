@@ -152,6 +152,33 @@ zeroipc_run_python() {
   PYTHONPATH="$ZEROIPC_ROOT/scripts${PYTHONPATH:+:$PYTHONPATH}" PYTHONDONTWRITEBYTECODE=1 "$@"
 }
 
+# --- measuring --------------------------------------------------------------------------------------------------
+
+# zeroipc_machine HARNESS: prints the machine's name, which names a folder.
+zeroipc_machine() {
+  local machine
+  machine=$("$1" --machine) || { zeroipc_complain "zeroipc-bench --machine failed"; return 1; }
+  [[ $machine =~ ^[a-z0-9][a-z0-9._-]*$ ]] || {
+    zeroipc_complain "zeroipc-bench --machine answered '$machine', which cannot name a folder"
+    return 1
+  }
+  printf '%s\n' "$machine"
+}
+
+# zeroipc_make_folder MACHINE WHAT: prints a new folder for results. Two runs that start in one second get two.
+zeroipc_make_folder() {
+  local base extra=1 folder
+  base=$ZEROIPC_ROOT/results/$1/$(date -u +%Y%m%dT%H%M%SZ)-$2
+  mkdir -p "$(dirname "$base")"
+  folder=$base
+  until mkdir "$folder" 2>/dev/null; do
+    extra=$((extra + 1))
+    folder=$base-$extra
+    ((extra < 100)) || { zeroipc_complain "cannot make the folder $base"; return 1; }
+  done
+  printf '%s\n' "$folder"
+}
+
 # --- building ---------------------------------------------------------------------------------------------------
 
 # zeroipc_cpus: CPUs that this process may use.

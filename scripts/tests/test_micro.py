@@ -40,7 +40,7 @@ def test_times_are_in_nanoseconds_whatever_the_file_says(run):
 
 
 def test_aggregates_are_not_runs(run):
-    assert row_of(run, "queue_pair", "zeroipc").time.n == 5
+    assert row_of(run, "queue_pair", "zeroipc").time.n == 10
 
 
 def test_ratios_pair_by_repetition_so_that_what_fell_on_both_drops_out(run):
@@ -100,7 +100,7 @@ def test_of_two_processes_rounds_on_separate_cores_count(shown):
     text = " ".join(shown.split())  # it goes over two lines
     assert "of those of one: 1.85 [1.70, 1.95], the aim is at least 1.6: met." in text
     assert "what other programs took: 1.945 [1.930, 1.970]" in text
-    assert "4 of 5 rounds were on separate cores and count. Cache-line round trip of the two CPUs: 107 to 311 ns." in text
+    assert "8 of 10 rounds were on separate cores and count. Cache-line round trip of the two CPUs: 107 to 311 ns." in text
 
 
 def test_without_a_round_on_separate_cores_two_processes_are_unknown(run):
@@ -108,12 +108,12 @@ def test_without_a_round_on_separate_cores_two_processes_are_unknown(run):
     stream = io.StringIO()
     micro.show(shared, stream)
     text = " ".join(stream.getvalue().split())
-    assert "of those of one: unknown, for in none of 5 rounds were the two CPUs on separate cores" in text
-    assert "The aim is at least 1.6. 5 repetitions" in text  # no word on whether it was met
+    assert "of those of one: unknown, for in none of 10 rounds were the two CPUs on separate cores" in text
+    assert "The aim is at least 1.6. 10 repetitions" in text  # no word on whether it was met
 
 
 def test_the_peers_are_named(shown):
-    assert "5 repetitions; compared with: boost 1_74, ck, tbb 2021.8" in shown
+    assert "10 repetitions; compared with: boost 1_74, ck, tbb 2021.8" in shown
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"context": {}}'])

@@ -260,7 +260,7 @@ def test_bench_shows_the_log_of_a_build_that_fails(tree):
     assert "building build/release failed" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["scripts/bench", "scripts/micro", "scripts/test"])
+@pytest.mark.parametrize("command", ["scripts/bench", "scripts/micro", "scripts/selftest", "scripts/test"])
 def test_help(tree, command):
     done = tree.run(command, "--help")
     assert done.returncode == 0
@@ -308,6 +308,41 @@ def test_micro_takes_no_old_file_for_a_result(tree):
 def test_micro_refuses_what_it_does_not_know(tree, arguments):
     assert tree.run("scripts/micro", *arguments).returncode == 2
     assert tree.calls == ""
+
+
+# --- scripts/selftest ---------------------------------------------------------------------------------------------
+
+def test_selftest_measures_judges_and_writes_beside_the_runs(tree):
+    fake = f'"{sys.executable}" "{SCRIPTS}/tests/fake_harness.py" --suite "$2.toml" --out "$2"'
+    tree.harness(f"PYTHONDONTWRITEBYTECODE=1 exec {fake}")
+    done = tree.run("scripts/selftest", "--quick", "--window-ms", "10", "--percents", "100")
+    assert done.returncode == 0, done.stderr
+    assert "single worker from 100% (slower)" in done.stdout
+    (folder,) = [path for path in tree.folders if path.is_dir()]
+    assert re.fullmatch(r"\d{8}T\d{6}Z-selftest", folder.name)
+    assert (folder / "resolution.json").exists() and (folder.parent / "resolution.json").exists()
+    assert "--target zeroipc-bench" in tree.calls
+
+
+def test_selftest_proves_the_rule_without_a_build(tree):
+    (tree.root / "bench" / "docs").mkdir()
+    page = tree.root / "bench" / "docs" / "resolution.md"
+    page.write_text("no marks\n", encoding="utf-8")
+    done = tree.run("scripts/selftest", "--rule")
+    assert done.returncode == 1
+    assert f"{page}: has no <!-- tables -->" in done.stderr
+    assert tree.calls == ""
+
+
+@pytest.mark.parametrize("arguments", [("quick",), ("--tries", "many"), ("--minutes",), ("--rounds", "-1")])
+def test_selftest_refuses_what_it_does_not_know(tree, arguments):
+    assert tree.run("scripts/selftest", *arguments).returncode == 2
+    assert tree.calls == ""
+
+
+def test_selftest_leaves_no_empty_folder_where_the_program_refuses(tree):
+    assert tree.run("scripts/selftest", "--rounds", "5").returncode == 2
+    assert tree.folders == []
 
 
 # --- scripts/test -------------------------------------------------------------------------------------------------

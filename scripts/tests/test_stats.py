@@ -7,25 +7,39 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from zeroipc_report.stats import Better, Estimate, Verdict, estimate_median, judge, paired_ratios
+from zeroipc_report.stats import (FEWEST_ROUNDS, LEVEL, Better, Estimate, Verdict, coverage, estimate_median,
+                                  interval_rank, judge, paired_ratios)
 
 ROUNDS = 10
 
 
 def test_the_median_of_known_values():
-    estimate = estimate_median([5.0, 1.0, 9.0, 3.0, 7.0])
-    assert estimate.median == 5.0
-    # A resample of five has a median of 1 with probability 0.058 > 0.025: the percentile interval is the whole range.
-    assert (estimate.low, estimate.high, estimate.n) == (1.0, 9.0, 5)
+    # Of six, all lie on one side of the median with probability 2 / 64: the interval is the whole range.
+    assert estimate_median([5.0, 1.0, 9.0, 3.0, 7.0, 8.0]) == Estimate(6.0, 1.0, 9.0, 6)
+    # Of ten, fewer than two lie on one side with probability 22 / 1024, fewer than three with 112 / 1024.
+    assert estimate_median(range(10, 0, -1)) == Estimate(5.5, 2.0, 9.0, 10)
+
+
+@pytest.mark.parametrize("n", range(1, 41))
+def test_ranks_leave_as_much_on_each_side_as_the_level_allows_and_no_less(n):
+    def missed(rank: int) -> float:
+        """Probability that the interval from that rank misses the median, by counting outcomes of n tosses."""
+        return 2 * sum(math.comb(n, heads) for heads in range(rank)) / 2 ** n
+
+    rank = interval_rank(n)
+    assert missed(rank) <= 1 - LEVEL < missed(rank + 1)
+    assert (rank > 0) == (n >= FEWEST_ROUNDS)
+    assert coverage(n) == pytest.approx(1 - missed(rank))
 
 
 def test_equal_values_have_an_interval_of_no_width():
     assert estimate_median([2.0] * 10) == Estimate(2.0, 2.0, 2.0, 10)
 
 
-def test_one_value_has_no_interval():
-    estimate = estimate_median([4.0])
-    assert estimate.median == 4.0
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_few_values_have_no_interval(n):
+    estimate = estimate_median([4.0] * n)
+    assert (estimate.median, estimate.n) == (4.0, n)
     assert not estimate.has_interval
 
 
@@ -75,13 +89,13 @@ def test_the_verdict_by_where_the_interval_lies(low, high, higher, lower):
     assert judge(ratio, Better.LOWER) is lower
 
 
-@pytest.mark.parametrize("n", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("n", range(FEWEST_ROUNDS))
 def test_few_rounds_cannot_tell_whatever_they_show(n):
     assert judge(estimate_median([3.0] * n), Better.HIGHER) is Verdict.CANNOT_TELL
 
 
-def test_five_rounds_can():
-    assert judge(estimate_median([3.0] * 5), Better.HIGHER) is Verdict.FASTER
+def test_the_fewest_rounds_can():
+    assert judge(estimate_median([3.0] * FEWEST_ROUNDS), Better.HIGHER) is Verdict.FASTER
 
 
 # --- simulations of known truth -----------------------------------------------------------------------------------

@@ -129,6 +129,8 @@ def _inline(svg: str, drawn: Drawn) -> str:
 def _slug(point: Point) -> str:
     capacity = "" if point.capacity is None else f"-cap{point.capacity}"
     more = "".join(f"-{part}" for part in re.findall(r"[A-Za-z0-9.]+", f"{point.workload} {point.placement}"))
+    handicap_ns, workers, replica = point.diagnosis
+    more += (f"-handicap{handicap_ns:g}ns-{workers}" if handicap_ns else "") + (f"-replica{replica}" if replica else "")
     return f"{point.payload_bytes}B{capacity}-{point.window_ns // 1_000_000}ms{more}"
 
 
@@ -156,8 +158,8 @@ def _throughput(usable: pd.DataFrame, looks: Dict[str, Look], target: Path) -> L
                       missing="No run measured throughput, so there is no figure of it.")]
     groups: Dict[Tuple, List[Point]] = {}
     for point in sorted(set(rows["point"]), key=lambda point: point.order):
-        groups.setdefault((point.payload_bytes, point.capacity or 0, point.window_ns, point.workload,
-                           point.placement), []).append(point)
+        groups.setdefault((point.payload_bytes, point.capacity or 0, point.window_ns, point.workload, point.placement,
+                           point.diagnosis), []).append(point)
     drawn = []
     for structure in sorted(set(rows["structure"])):
         for _, points in sorted(groups.items()):

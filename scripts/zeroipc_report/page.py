@@ -8,7 +8,7 @@ from typing import Any, Dict, List
 import jinja2
 from markupsafe import Markup
 
-from . import stats, wording
+from . import resolution, stats, wording
 from .figures import Drawn
 from .records import RunFolder
 from .summary import CellSummary, Comparison, Target, cells, comparisons, flag_rows, targets
@@ -33,6 +33,7 @@ def _context(folder: RunFolder, figures: List[Drawn]) -> Dict[str, Any]:
     return {
         "suite": _suite(folder),
         "machine": folder.environment.get("machine", "unknown"),
+        "resolution": resolution.statement(folder.folder, folder.environment.get("machine", "unknown")),
         "warnings": [*folder.warnings, *_interrupted(folder)],
         "tally": wording.tally(compared) if compared else "",
         "verdicts": [_verdict(one) for one in compared],
@@ -97,6 +98,12 @@ def _groups(summaries: List[CellSummary]) -> List[Dict[str, Any]]:
     return list(groups.values())
 
 
+def _coverage(rounds: int) -> str:
+    """What the intervals of this run's number of rounds, and of the usual ones, cover."""
+    known = sorted({n for n in (stats.FEWEST_ROUNDS, 10, 20, 30, rounds) if n >= stats.FEWEST_ROUNDS})
+    return ", ".join(f"{stats.coverage(n) * 100:.1f}% with {n}" for n in known)
+
+
 def _method(folder: RunFolder) -> Dict[str, Any]:
     frame = folder.frame
     windows = sorted({point.window_ns for point in frame["point"]})
@@ -108,6 +115,7 @@ def _method(folder: RunFolder) -> Dict[str, Any]:
         "runs": len(frame),
         "checked": int((frame["checked"] & ~frame["failed"]).sum()),
         "pinned": int(frame["placement_verified"].map(lambda known: known is True).sum()),
-        "band": f"{stats.BAND * 100:.0f}", "level": f"{stats.LEVEL * 100:.0f}", "resamples": f"{stats.RESAMPLES:,}",
-        "bootstrap_seed": stats.SEED, "fewest": stats.FEWEST_ROUNDS,
+        "band": f"{stats.BAND * 100:.0f}", "level": f"{stats.LEVEL * 100:.0f}",
+        "alarms": f"{(1 - stats.LEVEL) * 100:.0f}", "fewest": stats.FEWEST_ROUNDS,
+        "coverage": _coverage(int(frame["round"].nunique())),
     }

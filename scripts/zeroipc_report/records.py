@@ -23,6 +23,9 @@ class RecordsError(Exception):
     """A run folder that cannot be read; the message names the file, the line and what to do."""
 
 
+PLAIN = (0.0, "", 0)  # neither handicap nor replica: what is measured for its own sake
+
+
 @dataclass(frozen=True)
 class Point:
     """A point of a sweep without the variant: what two variants must share to be compared."""
@@ -35,6 +38,7 @@ class Point:
     window_ns: int
     workload: str = ""  # what else differs from the usual, in words
     placement: str = ""  # the strategy that the cell names; empty: the run's own
+    diagnosis: Tuple[float, str, int] = PLAIN  # handicap in ns, of which workers; replica
 
     @property
     def workers(self) -> str:
@@ -49,7 +53,7 @@ class Point:
         has no capacity (a bound) after what has one."""
         capacity = float("inf") if self.capacity is None else self.capacity
         return (self.mode != "throughput", self.producers + self.consumers, self.producers, self.payload_bytes,
-                capacity, self.window_ns, self.workload, self.placement)
+                capacity, self.window_ns, self.workload, self.placement, self.diagnosis)
 
 
 @dataclass
@@ -132,7 +136,7 @@ def _row(record: Dict[str, Any]) -> Dict[str, Any]:
         "cell": record["cell"],
         "point": Point(record["mode"], record["producers"], record["consumers"], record["payload_bytes"],
                        None if capacity is None else int(capacity), record["window_ns"], _workload(record),
-                       (record.get("workload") or {}).get("placement") or ""),
+                       (record.get("workload") or {}).get("placement") or "", _diagnosis(record)),
         "mode": record["mode"],
         "variant": record["variant"],
         "structure": record["variant"].split("/")[0],
@@ -171,6 +175,11 @@ def _workload(record: Dict[str, Any]) -> str:
     if of.get("batch", 1) != 1:
         parts.append(f"batches of {of['batch']}")
     return ", ".join(parts)
+
+
+def _diagnosis(record: Dict[str, Any]) -> Tuple[float, str, int]:
+    """Records from before there were handicaps lack the keys."""
+    return (float(record.get("handicap_ns", 0)), record.get("handicap_workers") or "", int(record.get("replica", 0)))
 
 
 def _reject_duplicates(frame: pd.DataFrame, path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Callable, List, Tuple
 import numpy as np
 import pandas as pd
 
-from .records import Point, RunFolder
+from .records import PLAIN, Point, RunFolder
 from .stats import FEWEST_ROUNDS, Better, Estimate, Verdict, estimate_median, judge, paired_ratios
 
 FETCH_ADD = "bound/fetch_add"
@@ -147,8 +147,8 @@ def bounds_at(frame: pd.DataFrame, point: Point) -> pd.DataFrame:
     """The runs of the bounds that belong beside a point: same mode, workers, window and, if they have it, payload."""
 
     def belongs(variant: str, other: Point) -> bool:
-        same_run = (other.mode, other.producers, other.consumers, other.window_ns, other.placement) == (
-            point.mode, point.producers, point.consumers, point.window_ns, point.placement)
+        same_run = (other.mode, other.producers, other.consumers, other.window_ns, other.placement, other.diagnosis) == (
+            point.mode, point.producers, point.consumers, point.window_ns, point.placement, PLAIN)
         if not same_run or variant in WITHOUT_PAYLOAD:
             return same_run
         return other.payload_bytes == point.payload_bytes and other.capacity in (None, point.capacity)
@@ -192,8 +192,8 @@ def _default_queue(frame: pd.DataFrame, mode: str) -> pd.DataFrame:
     """Runs of the default queue at 1P1C, 8 B, capacity 1024; of one window, should a suite have several."""
 
     def wanted(point: Point) -> bool:
-        return (point.mode, point.producers, point.consumers, point.payload_bytes, point.capacity) == (
-            mode, 1, 1, 8, 1024)
+        return (point.mode, point.producers, point.consumers, point.payload_bytes, point.capacity,
+                point.diagnosis) == (mode, 1, 1, 8, 1024, PLAIN)
 
     rows = frame[(frame["structure"] == "queue") & frame["is_default"] & frame["point"].map(wanted)]
     return rows if rows.empty else rows[rows["point"] == rows.iloc[0]["point"]]

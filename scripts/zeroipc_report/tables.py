@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from . import wording
+from . import resolution, wording
 from .records import Point, RunFolder
 from .stats import Verdict
 from .summary import CellSummary, Comparison, Target, cells, comparisons, targets
@@ -36,6 +36,8 @@ def show(folder: RunFolder, stream: Optional[TextIO] = None) -> None:
         console.print(_target_line(one))
     if compared:
         console.print(Text(f"\n{wording.tally(compared)}"))
+    found = resolution.statement(folder.folder, folder.environment.get("machine", "unknown"))
+    console.print(Text(f"\nThe resolution of this machine: {found}"))
     for warning in folder.warnings:
         console.print(Text(f"note: {warning}"))
 

@@ -48,8 +48,11 @@ def interval(low: float, high: float, digits: int = 3) -> str:
 
 
 def item_label(point: Point) -> str:
-    """Such as `8 B, capacity 1024`."""
-    return f"{point.payload_bytes} B" + ("" if point.capacity is None else f", capacity {point.capacity}")
+    """Such as `8 B, capacity 1024`; a planted handicap and a replica are named, for they are no plain measurement."""
+    handicap_ns, workers, replica = point.diagnosis
+    return (f"{point.payload_bytes} B" + ("" if point.capacity is None else f", capacity {point.capacity}")
+            + (f", handicap {handicap_ns:g} ns ({workers})" if handicap_ns else "")
+            + (f", replica {replica}" if replica else ""))
 
 
 def point_label(point: Point) -> str:

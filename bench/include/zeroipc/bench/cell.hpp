@@ -47,6 +47,9 @@ struct Cell {
 
     std::uint32_t load_percent = 0;   ///< mode latency: of what the variant can do at most; 0: a closed loop
     std::string arrivals{"poisson"};  ///< mode latency: or "constant"
+    double handicap_ns = 0;           ///< throughput: spun after each look at the clock; 0: none
+    bool handicap_all = false;        ///< by every worker, else by the first
+    std::uint32_t replica = 0;        ///< tells cells apart that are the same in everything else
 
     [[nodiscard]] bool is_bound() const { return variant.starts_with("bound/"); }
     /// "queue", "stack", "map" or "bound".

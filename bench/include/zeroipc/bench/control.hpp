@@ -96,6 +96,8 @@ struct alignas(line_bytes) Control {
     std::uint32_t probe_partner;  ///< the worker whose CPU is probed against the first one's
     std::int32_t memory_node;     ///< the node that the segment was bound to
     std::uint64_t capacity, window_ns;
+    double handicap_ns;  ///< as in Cell
+    std::uint32_t handicap_all;
     ClockInfo clock;
     std::uint64_t think_ns;
     double due_per_s;            ///< operations that are due, of one worker; 0: a closed loop

@@ -43,6 +43,11 @@ struct Sweep {
     std::vector<std::uint32_t> filled_percents{50};
     std::vector<std::string> mixes{"r90i5e5"};
     std::vector<std::string> keys{"uniform"};
+    /// Diagnosis: throughput cells of variants, and of bound/fetch_add where it is named, with each of these, and
+    /// as often as there are replicas.
+    std::vector<double> handicaps_ns{0};
+    bool handicap_all = false;
+    std::uint32_t replicas = 1;
 };
 
 struct Suite {
@@ -67,6 +72,9 @@ std::vector<Cell> expand(Suite const& suite);
 /// Order of the cells in each round: a permutation a round, drawn from the seed.
 std::vector<std::vector<std::size_t>> draw_rounds(std::size_t cells, std::uint32_t rounds,
                                                   std::uint64_t seed);
+
+/// Whether a handicap is meant for all workers (`all`) or the first (`first`). \throws PlanError for other words.
+bool handicap_of_all(std::string const& workers);
 
 /// Names in the catalogue and of the bounds that are nearest to `name` by edit distance, best first.
 std::vector<std::string> nearest_names(std::string_view name, std::size_t most = 3);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "control.hpp"
+#include "handicap.hpp"
 #include "histogram.hpp"
 
 namespace zeroipc::bench {
@@ -64,6 +65,7 @@ struct Bench {
     double interval_ticks = 0;             ///< between operations that are due; 0: a closed loop
     Timed* timed = nullptr;                ///< mode latency: where this worker counts
     std::vector<std::uint32_t> samples{};  ///< round trips in ticks, reserved and touched before the window
+    Handicap handicap{};
 
     /// Work of one's own between operations.
     void think() const noexcept {
@@ -74,6 +76,10 @@ struct Bench {
     }
     [[nodiscard]] bool abandoned() const noexcept {
         return control.abandon.value.load(std::memory_order_relaxed) != 0;
+    }
+    /// A look at the clock of a throughput loop, planted handicap included.
+    std::uint64_t look() noexcept {
+        return handicap.after_look(clock.ticks(), [this] { return clock.ticks(); });
     }
     /// After an answer full or empty: let the others work.
     void after_refusal() const noexcept {
@@ -160,7 +166,7 @@ std::uint64_t until_window_end(Bench& bench, Attempt&& attempt) {
                 i += static_cast<std::size_t>(pacer.refusal());
             }
         }
-        now = bench.clock.ticks();
+        now = bench.look();
     } while (now < bench.window_end && !bench.abandoned());
     bench.report.end = now;
     return refusals;
