@@ -20,8 +20,8 @@ struct Finding {
 
 char const* to_string(Finding::State state) noexcept;
 
-/// Looks at everything known to spoil measurements. Reads files below root, and changes nothing. Does not throw on files
-/// that are missing or strange: what they would tell is unknown.
+/// Looks at everything known to spoil measurements. Reads files below root, and changes nothing. Does not throw
+/// on files that are missing or strange: what they would tell is unknown.
 std::vector<Finding> diagnose(Topology const& topology, std::filesystem::path const& root = "/");
 
 /// What /dev/shm holds and has free, in bytes; negative: unknown.

@@ -41,9 +41,10 @@ Split best_split(Series series, double mean) {
     return best;
 }
 
-/// Values that are shuffled together. Where neighbours are correlated by r, once the two means are taken off, one value in
-/// (1 + r) / (1 - r) is independent; blocks of some times that length hold what belongs together. At most a tenth of
-/// the series: a ramp at its beginning is correlated too, and few blocks could not tell it from chance.
+/// Values that are shuffled together. Where neighbours are correlated by r, once the two means are taken off,
+/// one value in (1 + r) / (1 - r) is independent; blocks of some times that length hold what belongs together.
+/// At most a tenth of the series: a ramp at its beginning is correlated too, and few blocks could not tell it
+/// from chance.
 std::size_t block_length(Series series, std::size_t split) {
     double const means[] = {mean_of(series.first(split)), mean_of(series.subspan(split))};
     double squares = 0;
