@@ -129,7 +129,8 @@ def _slug(point: Point) -> str:
     capacity = "" if point.capacity is None else f"-cap{point.capacity}"
     handicap_ns, workers, replica = point.diagnosis
     return (f"{point.payload_bytes}B{capacity}-{point.window_ns // 1_000_000}ms"
-            + (f"-handicap{handicap_ns:g}ns-{workers}" if handicap_ns else "") + (f"-replica{replica}" if replica else ""))
+            + (f"-handicap{handicap_ns:g}ns-{workers}" if handicap_ns else "")
+            + (f"-replica{replica}" if replica else ""))
 
 
 def _legend_below(axes: Axes, handles: Sequence[Line2D], offset_in: float = 0.5) -> None:
@@ -156,7 +157,8 @@ def _throughput(usable: pd.DataFrame, looks: Dict[str, Look], target: Path) -> L
                       missing="No run measured throughput, so there is no figure of it.")]
     groups: Dict[Tuple, List[Point]] = {}
     for point in sorted(set(rows["point"]), key=lambda point: point.order):
-        groups.setdefault((point.payload_bytes, point.capacity or 0, point.window_ns, point.diagnosis), []).append(point)
+        key = (point.payload_bytes, point.capacity or 0, point.window_ns, point.diagnosis)
+        groups.setdefault(key, []).append(point)
     drawn = []
     for structure in sorted(set(rows["structure"])):
         for _, points in sorted(groups.items()):
