@@ -110,8 +110,9 @@ def sentence(known: Dict[str, Any]) -> str:
     cases = "; ".join(f"{case['case']} {found_text(case, 'from ')}" for case in known["cases"])
     alarms = sum(case["aa"]["false_alarms"] for case in known["cases"])
     tries = sum(case["aa"]["tries"] for case in known["cases"])
-    return (f"a planted cost is found in {FOUND:.0%} of the tries: {cases}. The harness against itself was called faster or slower in "
-            f"{alarms} of {tries} tries. A try is {known['rounds']} rounds with windows of {known['window_ns'] / 1e6:g} ms "
+    return (f"a planted cost is found in {FOUND:.0%} of the tries: {cases}. The harness against itself was called "
+            f"faster or slower in {alarms} of {tries} tries. A try is {known['rounds']} rounds with windows of "
+            f"{known['window_ns'] / 1e6:g} ms "
             f"({'quick self-test' if known['quick'] else 'self-test'} of {known['finished']}, "
             f"load {_load(known['load'])}).")
 
@@ -146,8 +147,8 @@ def write(path: Path, known: Dict[str, Any]) -> None:
 
 
 def publish(folder: Path, known: Dict[str, Any]) -> List[Path]:
-    """Writes the file into the run's folder, and for reports of other runs into that of the machine, where it has enough
-    tries and replaces nothing better: a quick one gives way to a full one. Answers where it stands."""
+    """Writes the file into the run's folder, and for reports of other runs into that of the machine, where it has
+    enough tries and replaces nothing better: a quick one gives way to a full one. Answers where it stands."""
     written = [folder / FILE]
     beside = folder.resolve().parent / FILE
     old = read(beside)

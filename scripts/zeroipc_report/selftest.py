@@ -64,7 +64,8 @@ def fit(budget_s: float, run_s: float, ladders: List[Dict[float, float]], asked:
     def plan(rounds: int, window_ms: int) -> Plan:
         return Plan(asked.tries, rounds, window_ms, ladders, run_s)
 
-    many = [asked.rounds] if asked.rounds else list(range(FEWEST_ROUNDS if asked.quick else ROUNDS, FEWEST_ROUNDS - 1, -1))
+    most = FEWEST_ROUNDS if asked.quick else ROUNDS
+    many = [asked.rounds] if asked.rounds else list(range(most, FEWEST_ROUNDS - 1, -1))
     windows = [asked.window_ms] if asked.window_ms else list(range(WINDOWS_MS[1], WINDOWS_MS[0] - 1, -10))
     for rounds in many:
         for window_ms in windows:
@@ -199,7 +200,8 @@ def show(known: Dict[str, Any], stream: TextIO) -> None:
                       *(_judged(rung) for rung in case["ladder"]))
     console = Console(file=stream, width=None if stream.isatty() else WIDE, highlight=False)
     console.print(table)
-    console.print("Under each handicap: the tries that called it slower (or faster), and its throughput as a multiple.", markup=False)
+    console.print("Under each handicap: the tries that called it slower (or faster), and its throughput as a multiple.",
+                  markup=False)
 
 
 def _judged(rung: Dict[str, Any]) -> str:
@@ -223,11 +225,11 @@ def run(options: argparse.Namespace, stream: TextIO) -> int:
     ladders = [{percent: handicap_ns(percent, cost) for percent in percents} for cost in costs]
     budget_s = options.minutes * 60
     plan = fit(budget_s - (time.monotonic() - begun), run_s, ladders, options)
-    print(f"{plan.tries} tries of {plan.rounds} rounds of {plan.runs // plan.rounds} cells, windows of {plan.window_ms} ms: about "
-          f"{plan.seconds / 60:.1f} min", file=stream)
+    print(f"{plan.tries} tries of {plan.rounds} rounds of {plan.runs // plan.rounds} cells, windows of "
+          f"{plan.window_ms} ms: about {plan.seconds / 60:.1f} min", file=stream)
     if plan.seconds > 1.1 * budget_s:
-        print(f"that is more than the {options.minutes:g} min asked for: starting a run takes {run_s * 1000:.0f} ms here",
-              file=stream)
+        print(f"that is more than the {options.minutes:g} min asked for: starting a run takes {run_s * 1000:.0f} ms "
+              "here", file=stream)
     progress = Progress(stream, plan.tries * plan.runs, plan.window_ms / 1000 + run_s)
     try:
         for number in range(1, plan.tries + 1):

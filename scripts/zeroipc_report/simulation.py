@@ -172,7 +172,8 @@ def tables() -> str:
             f"noises: with the percentile bootstrap used before / **with the exact interval**.\n\n{alarms}\n"
             f"**Wrong verdicts** with the exact interval, the worst of three noises. A variant at the edge of the band "
             f"(2% faster) counts as equivalent.\n\n{wrong}\n"
-            f"**Smallest effect found** in {FOUND:.0%} of the tries, by the noise of one run and the rounds.\n\n{power}")
+            f"**Smallest effect found** in {FOUND:.0%} of the tries, by the noise of one run and the rounds.\n\n"
+            f"{power}")
 
 
 def _effect(ratio: float) -> str:

@@ -63,7 +63,7 @@ def interval_rank(n: int) -> int:
 
 
 def coverage(n: int) -> float:
-    """How often the interval of n independent values, if it has one, holds the median: for any continuous distribution."""
+    """How often the interval of n independent values, if there is one, holds the median of a continuous distribution."""
     return float(1 - 2 * scipy_stats.binom.cdf(interval_rank(n) - 1, n, 0.5))
 
 
