@@ -23,6 +23,7 @@
 #include "zeroipc/bench/coordinator.hpp"
 #include "zeroipc/bench/environment.hpp"
 #include "zeroipc/bench/history.hpp"
+#include "zeroipc/bench/perf_counters.hpp"
 #include "zeroipc/bench/placement.hpp"
 #include "zeroipc/bench/plan.hpp"
 #include "zeroipc/bench/record.hpp"
@@ -39,6 +40,12 @@ namespace fs = std::filesystem;
 
 constexpr int usage_error = 2;
 constexpr int interrupted_status = 130;
+
+std::string usual_perf_events() {
+    std::string list;
+    for (auto const& event : default_perf_events()) list += (list.empty() ? "" : ",") + event;
+    return list;
+}
 
 struct Arguments {
     std::string suite;
@@ -58,6 +65,10 @@ struct Arguments {
     double watchdog_s = 0;
     double separate_cores_ns = CoordinatorOptions{}.separate_cores_ns;
     bool lenient_placement = false;
+    bool huge_pages = false;
+    bool fifo = false;
+    bool lock_memory = false;
+    std::string perf_events = usual_perf_events();
     std::string out;
     bool list = false;
     bool json = false;
@@ -127,6 +138,10 @@ void describe(CLI::App& app, Arguments& a) {
     list_option(app.add_option("--placement", a.axes.placements,
                                "Where workers go, producers first: " + placement_names() +
                                    "; default spread. 'zeroipc-bench topology' draws what each does"));
+    list_option(app.add_option(
+        "--home", a.axes.homes,
+        "NUMA node of the memory: producer, consumer (the first one's), interleaved, left (as the "
+        "kernel does); default producer"));
     list_option(app.add_option("--think", a.axes.thinks_ns,
                                "Work of their own that workers do after each operation, in ns; default 0"))
         ->check(check_whole_number);
@@ -173,6 +188,21 @@ void describe(CLI::App& app, Arguments& a) {
     app.add_flag("--lenient-placement", a.lenient_placement,
                  "Flag a run whose memory is not known to lie on its NUMA node, instead of failing it; a "
                  "wrong pin fails always");
+    app.add_flag("--huge-pages", a.huge_pages, "Ask for huge pages; what was obtained is recorded");
+    app.add_flag(
+        "--fifo", a.fifo,
+        "Real-time priority for workers during the window, where permitted and no CPU has two; recorded");
+    app.add_flag("--lock-memory", a.lock_memory, "Workers lock their memory, where permitted; recorded");
+    app.add_option("--perf-events", a.perf_events,
+                   "Hardware and kernel events to count in each worker, names with commas between; none: ''")
+        ->check([](std::string const& list) -> std::string {
+            try {
+                if (!list.empty()) static_cast<void>(parse_perf_events(list));
+                return {};
+            } catch (std::invalid_argument const& wrong) {
+                return wrong.what();
+            }
+        });
     app.add_option("--watchdog", a.watchdog_s,
                    "Seconds after which a run is ended as hanging; default 20 and ten windows")
         ->check(check_positive);
@@ -455,6 +485,10 @@ int run(int argc, char** argv) {
     options.explicit_cpus = a.cpus;
     options.separate_cores_ns = a.separate_cores_ns;
     options.lenient_placement = a.lenient_placement;
+    options.huge_pages = a.huge_pages;
+    options.fifo = a.fifo;
+    options.lock_memory = a.lock_memory;
+    options.perf_events = a.perf_events;
     options.watchdog = std::chrono::milliseconds(static_cast<long>(a.watchdog_s * 1000));
     Coordinator coordinator(topology, options);
     for (auto const& cell : cells) {
@@ -471,7 +505,10 @@ int run(int argc, char** argv) {
     session_options.budget_s = a.budget_min * 60;
     session_options.conditions = {{"placement", options.placement},
                                   {"cpus", options.explicit_cpus},
-                                  {"separate_cores_ns", options.separate_cores_ns}};
+                                  {"separate_cores_ns", options.separate_cores_ns},
+                                  {"huge_pages", options.huge_pages},
+                                  {"fifo", options.fifo},
+                                  {"lock_memory", options.lock_memory}};
     if (!a.out.empty() && !a.dry_run) prepare_folder(a, session_options);
     session_options.benchmark_file =
         !last_value(arguments, "--benchmark_out", "BENCHMARK_OUT").value_or("").empty();

@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "zeroipc/bench/mix.hpp"
+#include "zeroipc/bench/pinning.hpp"
 #include "zeroipc/bench/placement.hpp"
 #include "zeroipc/bench/subject.hpp"
 
@@ -57,6 +58,7 @@ std::string Cell::key() const {
         text << (load_percent == 0 ? "/closed" : '/' + arrivals + std::to_string(load_percent));
     if (batch != usual.batch) text << "/batch" << batch;
     if (!placement.empty()) text << '/' << placement;
+    if (home != usual.home) text << "/home_" << home;
     if (handicap_ns > 0) text << "/handicap" << handicap_ns << (handicap_all ? "ns_all" : "ns");
     if (replica != 0) text << "/replica" << replica;
     return text.str();
@@ -143,6 +145,11 @@ void check_cell(Cell const& cell) {
           "arrivals '" + cell.arrivals + "'; use poisson or constant");
     check(cell.mode != Mode::latency || cell.window_ns <= 60'000'000'000,
           "mode latency has windows of at most a minute");
+    try {
+        static_cast<void>(home_named(cell.home));
+    } catch (std::invalid_argument const& wrong) {
+        throw PlanError(wrong.what());
+    }
     check(parse_mix(cell.mix).has_value(),
           "mix '" + cell.mix +
               "'; use ycsb-a to ycsb-f, or letters with percentages that sum up to 100, such as r90i5e5");
@@ -251,6 +258,7 @@ public:
         bound.consumers = cell.consumers;
         bound.window_ns = cell.window_ns;
         bound.placement = cell.placement;
+        bound.home = cell.home;
         if (name == bound_pipe) bound.payload_bytes = cell.payload_bytes;
         return bound;
     }
@@ -370,6 +378,7 @@ std::vector<Cell> expand(Suite const& suite) {
         std::vector<Cell> base(1);
         vary(base, sweep.windows_ns, &Cell::window_ns);
         vary(base, sweep.placements, &Cell::placement);
+        vary(base, sweep.homes, &Cell::home);
         vary(base, sweep.thinks_ns, &Cell::think_ns);
         // Bounds that are named have the queue's points. Most stand there anyway: the pipe has more points where it is
         // named, the counter has handicaps.

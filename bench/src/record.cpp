@@ -5,7 +5,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <optional>
 #include <system_error>
+
+#include "zeroipc/bench/fairness.hpp"
+#include "zeroipc/bench/steady.hpp"
 
 namespace zeroipc::bench {
 
@@ -39,24 +43,72 @@ json placement_of(RunResult const& result) {
             {"coordinator_cpus", result.placement.coordinator_cpus}};
 }
 
-json memory_of(RunResult const& result) {
-    json memory{{"nodes", "unknown"},
-                {"policy", "unknown"},
-                {"node_asked", nullptr},
-                {"pages_checked", nullptr},
-                {"pages_on_node", nullptr}};
+json memory_of(Cell const& cell, RunResult const& result) {
+    json memory{{"nodes", "unknown"},     {"policy", "unknown"},      {"home", cell.home},
+                {"node_asked", nullptr},  {"pages_checked", nullptr}, {"pages_on_node", nullptr},
+                {"huge_bytes", "unknown"}};
     if (result.memory_node >= 0) memory["node_asked"] = result.memory_node;
     if (result.workers.empty()) return memory;
     auto const& report = result.workers.front().report;
     if (report.memory_nodes > 0) {
         memory["nodes"] = report.memory_nodes;
-        memory["policy"] = report.memory_nodes == 1   ? "single_node"
-                           : report.memory_bound == 1 ? "bind"
-                                                      : "unknown";
+        memory["policy"] = report.memory_policy.view();
     }
     if (report.pages_checked >= 0) memory["pages_checked"] = report.pages_checked;
     if (report.pages_on_node >= 0 && result.memory_node >= 0) memory["pages_on_node"] = report.pages_on_node;
+    if (report.huge_bytes >= 0) memory["huge_bytes"] = report.huge_bytes;
     return memory;
+}
+
+/// Operations of all who do what counts, by interval, and from where on they are steady.
+json intervals_of(Cell const& cell, RunResult const& result) {
+    if (!result.ok || cell.mode != Mode::throughput) return nullptr;
+    std::optional<Intervals> all;
+    for (std::size_t i = 0; i < result.workers.size(); ++i) {
+        if (!counts_operations(cell, i)) continue;
+        auto const& own = result.workers[i].report.intervals;
+        if (own.ticks == 0) return nullptr;
+        if (all)
+            all->merge(own);
+        else
+            all = own;
+    }
+    if (!all) return nullptr;
+    std::vector<double> const series(all->series().begin(), all->series().end());
+    auto const steady = find_steady_state(series);
+    return {{"length_ns", result.clock.to_ns(all->ticks)},
+            {"operations", std::vector<std::uint64_t>(all->series().begin(), all->series().end())},
+            {"steady", steady ? json(steady->reached) : json(nullptr)},
+            {"steady_from", steady && steady->reached ? json(steady->from) : json(nullptr)}};
+}
+
+json fairness_of(Cell const& cell, RunResult const& result) {
+    std::vector<double> shares;
+    for (std::size_t i = 0; i < result.workers.size(); ++i)
+        if (counts_operations(cell, i))
+            shares.push_back(static_cast<double>(result.workers[i].report.successes));
+    auto const index = shares.size() > 1 ? jain_index(shares) : std::nullopt;
+    return index ? json(*index) : json(nullptr);
+}
+
+json hiccups_of(Hiccups const& hiccups, ClockInfo const& clock) {
+    if (hiccups.threshold == 0) return nullptr;
+    return {{"count", hiccups.count},
+            {"longest_ns", clock.to_ns(hiccups.longest)},
+            {"total_ns", clock.to_ns(hiccups.total)},
+            {"threshold_ns", clock.to_ns(hiccups.threshold)}};
+}
+
+/// Events with their counts; "unknown" where there is none.
+json counters_of(WorkerReport const& report, std::string_view events) {
+    json object = json::object();
+    if (events.empty()) return object;
+    auto const names = parse_perf_events(events);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        auto const value = report.counters[i].value();
+        object[names[i]] = value ? json(*value) : json("unknown");
+    }
+    return object;
 }
 
 char const* operation_of(Cell const& cell) {
@@ -78,6 +130,21 @@ json workload_of(Cell const& cell) {
             {"keys", map ? json(cell.keys) : json(nullptr)},
             {"filled_percent", stack || map ? json(cell.filled_percent) : json(nullptr)},
             {"placement", cell.placement.empty() ? json(nullptr) : json(cell.placement)}};
+}
+
+json isolation_of(RunResult const& result) {
+    auto const obtained = [&](bool asked, std::uint32_t WorkerReport::*what) -> json {
+        if (!asked) return "not asked";
+        bool all = !result.workers.empty();
+        for (auto const& worker : result.workers) all = all && worker.report.*what == 1;
+        return all ? "obtained" : "refused";
+    };
+    std::string why;
+    for (auto const& worker : result.workers)
+        if (why.empty()) why = worker.report.why_not_isolated.view();
+    return {{"fifo", obtained(result.asked_fifo, &WorkerReport::fifo)},
+            {"locked_memory", obtained(result.asked_locked, &WorkerReport::locked)},
+            {"why_not", why.empty() ? json(nullptr) : json(why)}};
 }
 
 json throughput_of(Cell const& cell, RunResult const& result) {
@@ -174,6 +241,8 @@ json worker_of(Cell const& cell, WorkerResult const& worker, RunResult const& re
                 {"system_calls", observed(report.system_calls)},
                 {"start_ns", number(relative(report.start))},
                 {"end_ns", number(relative(report.end))},
+                {"hiccups", hiccups_of(report.hiccups, result.clock)},
+                {"counters", counters_of(report, result.perf_events)},
                 {"minor_faults", report.minor_faults},
                 {"major_faults", report.major_faults},
                 {"voluntary_switches", report.voluntary_switches},
@@ -222,7 +291,13 @@ json to_record(Cell const& cell, RunResult const& result, RunPlace const& place)
         {"repeats", result.repeats},
         {"oversubscribed", result.placement.oversubscribed},
         {"placement", placement_of(result)},
-        {"memory", memory_of(result)},
+        {"memory", memory_of(cell, result)},
+        {"isolation", isolation_of(result)},
+        {"energy",
+         {{"joules", result.joules ? json(*result.joules) : json("unknown")},
+          {"over_ns", number(result.run_ns)}}},
+        {"intervals", intervals_of(cell, result)},
+        {"fairness", fairness_of(cell, result)},
         {"clock",
          {{"source", result.clock.name()},
           {"ticks_per_ns", result.clock.ticks_per_ns},
@@ -238,6 +313,8 @@ json to_record(Cell const& cell, RunResult const& result, RunPlace const& place)
         {"load", load_of(cell, result)},
         {"workers", std::move(workers)},
         {"verification", nullptr}};
+    if (auto const& intervals = record["intervals"]; intervals.is_object() && intervals["steady"] == false)
+        record["flags"].push_back("not_steady");
     if (result.ok && cell.mode == Mode::pingpong) record["latency"] = latency_of(result);
     if (result.ok && cell.mode == Mode::latency) {
         record["latency"] = corrected_of(cell, result);

@@ -105,6 +105,7 @@ Sweep read_sweep(toml::table const& table, std::filesystem::path const& file) {
              }
          }},
         {"placement", [&] { texts(sweep.placements); }},
+        {"home", [&] { texts(sweep.homes); }},
         {"think_ns", [&] { numbers(sweep.thinks_ns, 0); }},
         {"batch", [&] { numbers(sweep.batches, 1); }},
         {"push_percent", [&] { numbers(sweep.push_percents, 0); }},

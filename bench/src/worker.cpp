@@ -10,8 +10,12 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <optional>
 #include <stdexcept>
 
+#include "zeroipc/bench/huge_pages.hpp"
+#include "zeroipc/bench/isolation.hpp"
+#include "zeroipc/bench/perf_counters.hpp"
 #include "zeroipc/bench/pinning.hpp"
 #include "zeroipc/bench/subject.hpp"
 #include "zeroipc/bench/topology.hpp"
@@ -68,13 +72,25 @@ public:
     void until_start() override {
         bench_.report.prefault_by_touch =
             prefault(memory_.base(), memory_.bytes()) == Prefault::touch ? 1U : 0U;
-        auto const binding = read_back_pages(memory_.base(), memory_.bytes(), control_.memory_node);
+        auto const binding =
+            read_back_pages(memory_.base(), memory_.bytes(), control_.memory_node, control_.home);
+        bench_.report.memory_verified = binding.verified ? 1U : 0U;
+        bench_.report.huge_bytes = -1;
+        if (index_ == 0)
+            if (auto const huge = huge_page_bytes(memory_.base(), memory_.bytes()))
+                bench_.report.huge_bytes = *huge;
+        isolate();
         bench_.report.memory_nodes = binding.nodes;
-        bench_.report.memory_bound = binding.policy == "bind" ? 1U : 0U;
+        bench_.report.memory_policy.assign(binding.policy);
         bench_.report.pages_checked = binding.pages_checked;
         bench_.report.pages_on_node = binding.pages_on_node;
         barrier();
         probe(bench_.report.probe_before_ns);
+        if (control_.ask_fifo != 0) {
+            // Much longer than the window: it is for a worker that hangs.
+            fifo_.emplace(std::chrono::microseconds(2'000'000 + control_.window_ns / 500));
+            note(fifo_->outcome(), bench_.report.fifo);
+        }
         barrier([this] {
             // Time for everybody to see it, and to take the first look at the counters.
             control_.start_at.value.store(bench_.clock.ticks() + control_.clock.to_ticks(100'000.0),
@@ -84,6 +100,7 @@ public:
         if (control_.due_per_s > 0)
             bench_.interval_ticks = control_.clock.ticks_per_ns * 1e9 / control_.due_per_s;
         bench_.think_ticks = control_.clock.to_ticks(static_cast<double>(control_.think_ns));
+        if (counters_) counters_->start();
         before_ = Usage::now();
         auto const start_at = control_.start_at.value.load(std::memory_order_relaxed);
         bench_.window_end = start_at + bench_.window_ticks;
@@ -94,6 +111,13 @@ public:
 
     void window_over() override {
         auto const after = Usage::now();
+        if (counters_) {
+            counters_->stop();
+            auto const readings = counters_->read();
+            std::copy_n(readings.begin(), std::min(readings.size(), most_perf_events),
+                        bench_.report.counters.begin());
+        }
+        fifo_.reset();
         bench_.report.minor_faults = after.minor - before_.minor;
         bench_.report.major_faults = after.major - before_.major;
         bench_.report.voluntary_switches = after.voluntary - before_.voluntary;
@@ -120,6 +144,18 @@ private:
         std::copy_n(pinned.obtained.begin(), n, report.cpus_obtained.begin());
         report.cpu_obtained_count = static_cast<std::int32_t>(n);
         report.pin_verified = pinned.verified ? 1U : 0U;
+    }
+
+    void note(Outcome const& outcome, std::uint32_t& obtained) {
+        obtained = outcome.obtained ? 1U : 0U;
+        if (!outcome.obtained) bench_.report.why_not_isolated.assign(outcome.reason);
+    }
+
+    /// What was asked for beside a CPU of one's own.
+    void isolate() {
+        if (control_.ask_locked != 0) note(lock_memory(), bench_.report.locked);
+        if (auto const events = control_.perf_events.view(); !events.empty())
+            counters_.emplace(parse_perf_events(events));
     }
 
     /// Touches the store of samples, so that the window sees no page fault of ours.
@@ -231,6 +267,8 @@ private:
     std::uint32_t index_;
     Bench bench_;
     Usage before_;
+    std::optional<FifoWindow> fifo_;
+    std::optional<PerfCounters> counters_;
     std::uint64_t phase_ = 0;
     std::uint64_t probe_value_ = 0;
 };

@@ -723,6 +723,7 @@ RunResult result_of(Mode mode) {
         report.cpus_obtained[0] = static_cast<int>(i);
         report.pin_verified = 1;
         report.memory_nodes = 1;
+        report.memory_policy.assign("single_node");
         report.pages_checked = 10;
         report.pages_on_node = 10;
         report.start = 990 + 20 * i;
@@ -985,7 +986,7 @@ TEST_CASE("memory that was bound, and pins that were not obtained", "[fast]") {
     auto result = result_of(Mode::throughput);
     result.memory_node = 1;
     result.workers[0].report.memory_nodes = 2;
-    result.workers[0].report.memory_bound = 1;
+    result.workers[0].report.memory_policy.assign("bind");
     result.workers[0].report.pages_checked = -1;
     result.workers[0].report.pages_on_node = -1;
     result.workers[1].report.pin_verified = 0;
@@ -1004,7 +1005,7 @@ TEST_CASE("memory that was bound, and pins that were not obtained", "[fast]") {
     CHECK(record["placement"]["cpus_obtained"][1] == json({0, 1}));
     CHECK(record["oversubscribed"] == true);
     CHECK(record["flags"] == json({"oversubscribed", "steal"}));
-    result.workers[0].report.memory_bound = 0;  // asked for, but the kernel does not say so
+    result.workers[0].report.memory_policy.assign("unknown");  // asked for, but the kernel does not say so
     CHECK(record_of(cell_of(Mode::throughput), result)["memory"]["policy"] == "unknown");
 }
 

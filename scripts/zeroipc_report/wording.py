@@ -19,6 +19,7 @@ FLAGS = {
     "cores_changed": "the host moved the CPUs between the probes before and after",
     "steal": "the host ran something else on these CPUs",
     "no_progress": "a worker completed nothing inside the window",
+    "not_steady": "the throughput changed during the window, and what came after was less than half of it",
     "memory_elsewhere": "the memory was not known to lie on the NUMA node asked for",
 }
 UNITS = {"throughput": "million/s", "pingpong": "ns"}

@@ -38,6 +38,7 @@ struct Cell {
     std::uint64_t capacity = 1024;    ///< items; without meaning for bounds
     std::uint64_t window_ns = 100'000'000;
     std::string placement{};          ///< a strategy's name; empty: the run's own
+    std::string home{"producer"};     ///< where the segment lies: a name of a Home
     std::uint64_t think_ns = 0;       ///< work of their own that workers do after each operation (each batch)
     std::uint32_t batch = 1;          ///< items that a queue's operation moves at once
     std::uint32_t push_percent = 50;  ///< a stack's workers push so often, else pop

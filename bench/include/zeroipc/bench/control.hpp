@@ -14,6 +14,10 @@
 
 #include "cell.hpp"
 #include "clock.hpp"
+#include "hiccups.hpp"
+#include "intervals.hpp"
+#include "perf_counters.hpp"
+#include "pinning.hpp"
 
 namespace zeroipc::bench {
 
@@ -57,8 +61,12 @@ struct alignas(line_bytes) WorkerReport {
     std::uint32_t pin_verified;
     std::uint32_t prefault_by_touch;
     std::int32_t memory_nodes;
-    std::uint32_t memory_bound;  ///< 1 if the kernel says that the segment is bound to the node asked for
+    Text memory_policy;
     std::int64_t pages_checked, pages_on_node;
+    std::uint32_t memory_verified;  ///< 1 if the pages lie as the home has it
+    std::int64_t huge_bytes;        ///< of the segment, in this mapping; negative: unknown
+    std::uint32_t fifo, locked;     ///< 1 if obtained
+    Text why_not_isolated;          ///< what was asked and refused, and why
 
     std::uint64_t start, end;  ///< ticks: first and last stamp of the window
     // Inside the window:
@@ -75,6 +83,10 @@ struct alignas(line_bytes) WorkerReport {
     std::uint64_t put_items, put_sum;      ///< over all, what came before the window included
     std::uint64_t taken_items, taken_sum;  ///< over all, draining included; what a map holds at the end too
     std::uint64_t order_violations, corrupt_items;
+
+    Intervals intervals;  ///< throughput: operations in each interval of the window
+    Hiccups hiccups;      ///< throughput: gaps between looks at the clock
+    std::array<CounterReading, most_perf_events> counters;  ///< in the order of the Control's perf_events
 
     double probe_before_ns, probe_after_ns;  ///< written by the first producer; negative: none
     LatencyReport latency;
@@ -95,6 +107,9 @@ struct alignas(line_bytes) Control {
     std::uint32_t probe_rounds;   ///< 0: no probe
     std::uint32_t probe_partner;  ///< the worker whose CPU is probed against the first one's
     std::int32_t memory_node;     ///< the node that the segment was bound to
+    Home home;
+    std::uint32_t ask_fifo, ask_locked;
+    Text perf_events;  ///< names with commas between
     std::uint64_t capacity, window_ns;
     double handicap_ns;  ///< as in Cell
     std::uint32_t handicap_all;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "cell.hpp"
 #include "clock.hpp"
 #include "control.hpp"
+#include "energy.hpp"
 #include "histogram.hpp"
 #include "pinning.hpp"
 #include "placement.hpp"
@@ -35,6 +37,7 @@ struct RunResult {
     std::string error;
     Placement placement;
     ClockInfo clock;
+    bool memory_verified = false;
     int memory_node = -1;        ///< NUMA node that the segment was bound to; -1: not bound
     std::uint64_t start_at = 0;  ///< ticks: intended start of the window
     double start_skew_ns = -1;
@@ -48,9 +51,13 @@ struct RunResult {
     std::uint64_t counted = 0;  ///< what a counting bound's counter says in the end
     bool sums_equal = false;
     std::uint64_t order_violations = 0, corrupt_items = 0;
-    double saturation_per_s = 0;                      ///< mode latency with a load: measured just before
+    std::optional<double> joules;  ///< of all packages over the whole run, what else ran included
+    double run_ns = 0;             ///< how long that was
+    double saturation_per_s = 0;   ///< mode latency with a load: measured just before
     std::unique_ptr<Histogram> from_due, from_begin;  ///< mode latency: of all workers; see Timed
-    std::uint32_t repeats = 0;                        ///< earlier tries whose workers started too far apart
+    bool asked_fifo = false, asked_locked = false;
+    std::string perf_events;    ///< as asked
+    std::uint32_t repeats = 0;  ///< earlier tries whose workers started too far apart
     std::vector<WorkerResult> workers;
     std::vector<std::string> flags;
 };
@@ -60,8 +67,17 @@ struct CoordinatorOptions {
     std::vector<int> explicit_cpus;
     std::chrono::milliseconds watchdog{0};  ///< 0: 20 s and ten windows
     double separate_cores_ns = usual_separate_cores_ns;
+    bool huge_pages = false;
+    bool fifo = false;  ///< real-time priority in the window, unless a CPU has two workers
+    bool lock_memory = false;
+    std::string perf_events;         ///< names with commas between
     bool lenient_placement = false;  ///< memory not known to lie on its node is a flag, not an error
 };
+
+/// Whether what this worker does is counted as operations: of a queue, what is received.
+inline bool counts_operations(Cell const& cell, std::size_t worker) {
+    return cell.is_alone() || cell.consumers == 0 || worker >= cell.producers;
+}
 
 class Coordinator {
 public:
@@ -90,6 +106,7 @@ private:
     ClockInfo clock_;
     std::string topology_xml_;
     SeparationGate gate_;
+    EnergyMeter energy_;
     std::mt19937_64 random_;
     bool interrupted_ = false;
 };

@@ -31,6 +31,7 @@ struct Sweep {
     std::vector<std::uint64_t> capacities{1024};
     std::vector<std::uint64_t> windows_ns{100'000'000};
     std::vector<std::string> placements{""};  ///< names of strategies; empty: the run's own
+    std::vector<std::string> homes{"producer"};
     std::vector<std::uint64_t> thinks_ns{0};
     // Of mode latency:
     std::vector<std::uint32_t> load_percents{0};

@@ -152,23 +152,34 @@ std::size_t take(Channel& channel, Item* items, std::size_t count) {
 /// moved; 0 is a refusal, after which the pacer makes its pauses. \return refusals.
 template <class Attempt>
 std::uint64_t until_window_end(Bench& bench, Attempt&& attempt) {
+    constexpr double least_hiccup_ns = 20'000;
     std::uint64_t refusals = 0;
     std::uint64_t now = 0;
+    std::uint64_t done = 0;
     Pacer pacer(bench.control.oversubscribed != 0);
+    auto& report = bench.report;
+    report.intervals = Intervals::of_window(bench.window_ticks, bench.control.clock.ticks_per_ns);
+    IntervalMeter intervals(report.intervals, bench.window_end - bench.window_ticks);
+    HiccupMeter hiccups(bench.clock.ticks(), bench.control.clock.to_ticks(least_hiccup_ns));
     do {
         for (std::size_t i = 0; i < attempts_a_look;) {
             if (auto const moved = attempt(); moved != 0) [[likely]] {
                 pacer.success();
                 bench.think();
                 i += moved;
+                done += moved;
             } else {
                 ++refusals;
                 i += static_cast<std::size_t>(pacer.refusal());
             }
         }
         now = bench.look();
+        intervals.note(now, done);
+        hiccups.look(now);
     } while (now < bench.window_end && !bench.abandoned());
-    bench.report.end = now;
+    intervals.finish(now, done);
+    report.hiccups = hiccups.finish();
+    report.end = now;
     return refusals;
 }
 
