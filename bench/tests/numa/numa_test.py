@@ -18,7 +18,7 @@ from emulator import Machine, Node
 
 HERE = Path(__file__).resolve().parent
 SKIPPED = 77
-LIMIT_S = 500  # of one boot; on a machine that has time for it, a minute
+LIMIT_S = 500  # of one boot; on a machine that has time for it, half a minute
 
 # A ring of four: neighbours are nearer than those opposite.
 FOUR_NODES = Machine(tuple(Node((2 * n, 2 * n + 1), 192) for n in range(4)),
