@@ -478,6 +478,16 @@ int run(int argc, char** argv) {
     auto suite = suite_of(a);
     if (a.rounds != 0) suite.rounds = a.rounds;
     auto cells = expand(suite);
+    if (a.budget_min > 0) {
+        double a_round = 0;
+        for (auto const& cell : cells) a_round += seconds_of(cell);
+        auto const fit = std::max<std::uint32_t>(
+            1, static_cast<std::uint32_t>(std::min(a.budget_min * 60 / a_round, 1e9)));
+        if (fit < suite.rounds) {
+            std::fprintf(stderr, "the budget of time allows %u of %u rounds\n", fit, suite.rounds);
+            suite.rounds = fit;
+        }
+    }
     auto arguments = benchmark_arguments(app.remaining(), suite.rounds, a.dry_run ? "" : a.out);
 
     CoordinatorOptions options;

@@ -151,10 +151,16 @@ bool Session::select() {
     return rounds_ != 0;
 }
 
+double seconds_of(Cell const& cell) {
+    constexpr double start_up_s = 0.08;
+    // A load is found out by a run of a quarter of the window.
+    double const runs = cell.mode == Mode::latency && cell.load_percent != 0 ? 1.25 : 1;
+    return runs * static_cast<double>(cell.window_ns) * 1e-9 + (runs > 1 ? 2 : 1) * start_up_s;
+}
+
 double Session::round_s(std::vector<std::size_t> const& selected) const {
-    constexpr double start_up_s = 0.08;  // processes, pins, probes
     double sum = 0;
-    for (auto const i : selected) sum += static_cast<double>(cells_[i].window_ns) * 1e-9 + start_up_s;
+    for (auto const i : selected) sum += seconds_of(cells_[i]);
     return sum;
 }
 

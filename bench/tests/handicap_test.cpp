@@ -165,7 +165,7 @@ TEST_CASE("records of handicapped cells say so, and pass their checks", "[fast]"
     Folder const folder;
     auto const out = folder / "out";
     auto const outcome = run_program({"--mode", "throughput", "--handicap-ns", "0,2000", "--handicap-workers",
-                                      "all", "--replicas", "2", "--window", "2", "--rounds", "1", "--out",
+                                      "all", "--replicas", "2", "--window", "60", "--rounds", "1", "--out",
                                       out.string(), "--benchmark_filter=queue/"});
     INFO(outcome.err);
     REQUIRE(outcome.status == 0);

@@ -296,7 +296,8 @@ TEST_CASE("homes have names", "[fast]") {
 }
 
 TEST_CASE("a node with memory has its own", "[fast]") {
-    for (Cpu const& cpu : Topology::this_machine().cpus()) {
+    auto const machine = Topology::this_machine();
+    for (Cpu const& cpu : machine.cpus()) {
         int const node = node_with_memory(cpu.node);
         Mapping const memory(1);
         CHECK_NOTHROW(bind_to_node(memory.base, memory.bytes, node));  // whichever it is, it has memory

@@ -674,7 +674,7 @@ TEST_CASE("every stack and map passes its own verification, whatever its workers
                                       "--capacity",
                                       "64",
                                       "--window",
-                                      "2",
+                                      "30",
                                       "--rounds",
                                       "1",
                                       "--out",
@@ -695,7 +695,7 @@ TEST_CASE("each YCSB mix runs, and a queue's batches keep their order", "[medium
     Folder const folder;
     auto const outcome =
         run_program({"--variant", "map,queue", "--mode", "throughput", "--workers", "2", "--batch", "1,7",
-                     "--think", "100", "--mix", "ycsb-a,ycsb-b,ycsb-c,ycsb-d,ycsb-e,ycsb-f", "--window", "3",
+                     "--think", "100", "--mix", "ycsb-a,ycsb-b,ycsb-c,ycsb-d,ycsb-e,ycsb-f", "--window", "30",
                      "--rounds", "1", "--out", folder.path().string()});
     INFO(outcome.err);
     CHECK(outcome.status == 0);
@@ -769,7 +769,7 @@ TEST_CASE("an interrupted run is resumed to the same set of records", "[medium]"
 TEST_CASE("a budget of time ends with a whole round", "[fast]") {
     Folder const folder;
     auto const outcome =
-        run_program({"--mode", "pingpong", "--window", "1", "--rounds", "1000000", "--budget", "0.02",
+        run_program({"--mode", "pingpong", "--window", "1", "--rounds", "1000000", "--budget", "0.05",
                      "--benchmark_filter=cacheline|pipe", "--out", folder.path().string()});
     INFO(outcome.err);
     CHECK(outcome.status == 0);

@@ -64,5 +64,5 @@ def test_numbers(value, text):
 
 def test_the_point_without_a_capacity():
     assert wording.point_label(Point("throughput", 2, 1, 64, None, 1)) == "2P1C, 64 B"
-    handicapped = Point("throughput", 1, 1, 8, 4, 1, (12.5, "all", 2))
+    handicapped = Point("throughput", 1, 1, 8, 4, 1, diagnosis=(12.5, "all", 2))
     assert wording.point_label(handicapped) == "1P1C, 8 B, capacity 4, handicap 12.5 ns (all), replica 2"

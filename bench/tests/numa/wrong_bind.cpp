@@ -18,7 +18,7 @@ bool asked_for(std::string_view what) {
 }
 
 constexpr unsigned long nodes = 4;
-constexpr int cpus = 8;
+constexpr std::size_t cpus = 8;
 
 }  // namespace
 
@@ -40,7 +40,7 @@ extern "C" int sched_setaffinity(pid_t process, std::size_t bytes, cpu_set_t con
     cpu_set_t wrong;
     CPU_ZERO(&wrong);
     if (asked_for("pin") && CPU_COUNT_S(bytes, set) == 1) {
-        for (int cpu = 0; cpu < cpus; ++cpu)
+        for (std::size_t cpu = 0; cpu < cpus; ++cpu)
             if (CPU_ISSET_S(cpu, bytes, set)) CPU_SET((cpu + 2) % cpus, &wrong);
         set = &wrong;
         bytes = sizeof wrong;

@@ -25,6 +25,9 @@
 
 namespace zeroipc::bench {
 
+/// What a run of a cell takes, about: its window, and processes, pins and probes.
+double seconds_of(Cell const& cell);
+
 struct SessionOptions {
     std::optional<std::filesystem::path> out;  ///< folder for records and environment
     std::uint64_t seed = 0;
