@@ -761,7 +761,8 @@ TEST_CASE("an interrupted run is resumed to the same set of records", "[medium]"
     CHECK(read_json(folder / "environment.json")["suite"]["interrupted"] == false);
     // Google Benchmark shows all of them, those from before too.
     std::size_t shown = 0;
-    for (auto const& one : json::parse(outcome.out)["benchmarks"])
+    auto const document = json::parse(outcome.out);
+    for (auto const& one : document["benchmarks"])
         shown += one["run_type"] == "iteration" ? 1U : 0U;
     CHECK(shown == 80);
 }
