@@ -212,7 +212,8 @@ Placement Coordinator::place(Cell const& cell) const {
     request.workers = static_cast<int>(cell.workers());
     request.strategy = cell.placement.empty() ? options_.placement : cell.placement;
     request.explicit_cpus = options_.explicit_cpus;
-    request.producers = static_cast<int>(cell.producers);
+    // Workers without roles are not placed apart.
+    request.producers = cell.consumers == 0 ? 0 : static_cast<int>(cell.producers);
     request.consumers = static_cast<int>(cell.consumers);
     return plan_placement(topology_, request);
 }

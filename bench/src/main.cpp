@@ -17,6 +17,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <random>
+#include <set>
 
 #include "commands/doctor_command.hpp"
 #include "commands/topology_command.hpp"
@@ -436,6 +437,24 @@ int record_history(Arguments const& a, bool capacity_given, bool workers_given, 
     }
 }
 
+/// A suite is for all machines: what this one has no place for is left out, and said. A placement that was asked for
+/// on the command line must be possible.
+void refuse_impossible(Coordinator const& coordinator, std::vector<Cell>& cells, bool suite) {
+    std::set<std::string> reasons;
+    std::erase_if(cells, [&](Cell const& cell) {
+        try {
+            static_cast<void>(coordinator.place(cell));
+            return false;
+        } catch (std::invalid_argument const& wrong) {
+            if (!suite || cell.placement.empty()) throw PlanError(wrong.what());
+            reasons.insert(wrong.what());
+            return true;
+        }
+    });
+    for (auto const& reason : reasons) std::fprintf(stderr, "left out: %s\n", reason.c_str());
+    if (cells.empty()) throw PlanError("this machine has a place for none of the suite's cells");
+}
+
 /// The folder of the records: a new one, or one to go on with, whose seed counts then.
 void prepare_folder(Arguments const& a, SessionOptions& options) {
     fs::create_directories(a.out);
@@ -501,13 +520,7 @@ int run(int argc, char** argv) {
     options.perf_events = a.perf_events;
     options.watchdog = std::chrono::milliseconds(static_cast<long>(a.watchdog_s * 1000));
     Coordinator coordinator(topology, options);
-    for (auto const& cell : cells) {
-        try {
-            static_cast<void>(coordinator.place(cell));
-        } catch (std::invalid_argument const& wrong) {
-            throw PlanError(wrong.what());
-        }
-    }
+    refuse_impossible(coordinator, cells, !a.suite.empty());
 
     SessionOptions session_options;
     session_options.suite = suite.name;

@@ -257,7 +257,7 @@ public:
         bound.producers = cell.producers;
         bound.consumers = cell.consumers;
         bound.window_ns = cell.window_ns;
-        bound.placement = cell.placement;
+        if (name != bound_empty) bound.placement = cell.placement;  // it has nothing to be near to
         bound.home = cell.home;
         if (name == bound_pipe) bound.payload_bytes = cell.payload_bytes;
         return bound;

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "zeroipc/bench/control.hpp"
+#include "zeroipc/bench/session.hpp"
 #include "zeroipc/bench/subject.hpp"
 
 using namespace zeroipc::bench;
@@ -550,6 +551,27 @@ TEST_CASE("the suites that come with the program hold what the report needs", "[
         }));
         CHECK(std::any_of(cells.begin(), cells.end(), [](Cell const& cell) { return cell.workers() > 2; }));
     }
+}
+
+TEST_CASE("every suite beside the program can be planned, and those for a report have rounds enough",
+          "[fast]") {
+    std::size_t suites = 0;
+    for (auto const& file : std::filesystem::directory_iterator(ZEROIPC_SUITES)) {
+        INFO(file.path().string());
+        auto const suite = read_suite(file.path());
+        CHECK_FALSE(expand(suite).empty());
+        CHECK((suite.name == "smoke" || suite.rounds >= 10));
+        ++suites;
+    }
+    CHECK(suites >= 10);
+}
+
+TEST_CASE("suite standard fits into an hour", "[fast]") {
+    auto const suite = read_suite(std::filesystem::path(ZEROIPC_SUITES) / "standard.toml");
+    double seconds = 0;
+    for (auto const& cell : expand(suite)) seconds += seconds_of(cell);
+    CHECK(seconds * suite.rounds < 3600);
+    CHECK(seconds * suite.rounds > 1200);
 }
 
 TEST_CASE("suite quick is no quicker than its statistics allow", "[fast]") {
