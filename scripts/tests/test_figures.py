@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -88,3 +90,17 @@ def test_the_median_curve_interpolates_between_fractions_and_not_beyond():
                                             (0.99999, "99.999%"), (0.9999999, "99.99999%")])
 def test_percentiles(fraction, text):
     assert figures.percent(fraction) == text
+
+
+def test_latency_is_drawn_where_it_was_measured(tmp_path):
+    lines = [json.loads(line) for line in (DEMO / "records.jsonl").read_text().splitlines()]
+    timed = [dict(line, mode="latency", cell=line["cell"].replace("pingpong", "latency"), workload=None,
+                  load={"percent": 50, "arrivals": "poisson"})
+             for line in lines if line["mode"] == "pingpong" and line["kind"] == "variant"]
+    (tmp_path / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines + timed))
+    drawn = {one.name: one for one in figures.draw_all(records.load(tmp_path))}
+    assert "latency-queue-1P1C-8B-cap1024-100ms-poisson-arrivals-at-50" in drawn
+    assert "from the moment when an operation was due" in drawn[
+        "latency-queue-1P1C-8B-cap1024-100ms-poisson-arrivals-at-50"].caption
+    assert not drawn["ratios-latency"].missing
+    assert not drawn["runs-latency"].missing

@@ -126,3 +126,38 @@ def test_a_run_without_a_figure_is_neither_failed_nor_usable(write, lines):
     frame = records.load(write(lines)).frame
     assert frame["failed"].sum() == 1
     assert (~frame["usable"]).sum() == 2
+
+
+WORKLOAD = {"think_ns": 0, "batch": 1, "push_percent": None, "mix": None, "keys": None, "filled_percent": None,
+            "placement": None}
+
+
+@pytest.mark.parametrize("workload, load, label", [
+    ({}, None, ""),
+    ({"think_ns": 100, "batch": 16}, None, "think 100 ns, batches of 16"),
+    ({"push_percent": 70, "filled_percent": 90}, None, "70% pushes, 90% full"),
+    ({"mix": "ycsb-a", "keys": "zipf0.99", "filled_percent": 50}, None, "ycsb-a, zipf0.99 keys"),
+    ({}, {"percent": 0, "arrivals": None}, "closed loop"),
+    ({}, {"percent": 80, "arrivals": "poisson"}, "poisson arrivals at 80%"),
+])
+def test_what_is_not_usual_stands_in_the_point(write, lines, workload, load, label):
+    lines[0].update(workload={**WORKLOAD, **workload}, load=load)
+    assert records.load(write(lines[:1])).frame.iloc[0]["point"].workload == label
+
+
+def test_a_placement_that_the_cell_names_tells_points_apart(write, lines):
+    lines[0]["workload"] = {**WORKLOAD, "placement": "cross-node"}
+    assert records.load(write(lines[:1])).frame.iloc[0]["point"].placement == "cross-node"
+
+
+def test_workers_without_roles_are_counted_together(write, lines):
+    lines[0].update(producers=4, consumers=0)
+    assert records.load(write(lines[:1])).frame.iloc[0]["point"].workers == "4W"
+
+
+def test_a_latency_run_is_judged_by_its_99th_percentile(write, lines):
+    latency = {"p50_ns": 100.0, "p99_ns": 900.0, "curve": []}
+    lines[0].update(mode="latency", throughput=None, latency=latency, load={"percent": 50, "arrivals": "constant"})
+    row = records.load(write(lines[:1])).frame.iloc[0]
+    assert row["value"] == 900.0
+    assert row["usable"]

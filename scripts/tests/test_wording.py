@@ -66,3 +66,15 @@ def test_the_point_without_a_capacity():
     assert wording.point_label(Point("throughput", 2, 1, 64, None, 1)) == "2P1C, 64 B"
     handicapped = Point("throughput", 1, 1, 8, 4, 1, diagnosis=(12.5, "all", 2))
     assert wording.point_label(handicapped) == "1P1C, 8 B, capacity 4, handicap 12.5 ns (all), replica 2"
+
+
+def test_latency_sentences():
+    assert _sentence(0.88, 0.85, 0.92, mode="latency") == (
+        f"{NAME} against the default: faster: a latency (p99) 12% [8, 15] shorter at 1P1C, 8 B, capacity 1024 "
+        "(10 rounds).")
+    assert "times the latency (p99)" in _sentence(2.9, 2.8, 3.0, mode="latency")
+
+
+def test_a_point_names_its_workload_and_placement():
+    point = Point("throughput", 2, 0, 8, 1024, 10**8, "ycsb-a, zipf0.99 keys", "scatter")
+    assert wording.point_label(point) == "2W, 8 B, capacity 1024, ycsb-a, zipf0.99 keys, scatter"

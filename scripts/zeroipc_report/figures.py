@@ -37,6 +37,12 @@ STYLE = {
     "legend.frameon": False, "legend.fontsize": 9, "figure.facecolor": "white", "axes.facecolor": "white",
     "svg.fonttype": "none", "svg.hashsalt": "zeroipc", "savefig.dpi": 150,
 }
+# Modes with percentiles: what is timed, and what a reader must know of it.
+PERCENTILES = {
+    "pingpong": ("Round trip", "Closed loop, one item in flight: the wait behind other items is no part of it."),
+    "latency": ("Latency", "With a load, from the moment when an operation was due: a stall is charged to all that it "
+                "delayed. In a closed loop, from when it began."),
+}
 ROW_IN = 0.24  # height of a row of names, inches
 WIDEST_IN = 11.0  # a figure wider than a page would be shown with letters too small
 
@@ -82,6 +88,7 @@ def draw_all(folder: RunFolder) -> List[Drawn]:
     target.mkdir(exist_ok=True)
     looks = looks_of(folder.frame)
     compared = comparisons(folder.frame)
+    timed = ["latency"] if (folder.usable["mode"] == "latency").any() else []
     with matplotlib.rc_context():
         # The reader's own matplotlibrc has no say in how a report looks.
         matplotlib.rcdefaults()
@@ -89,10 +96,8 @@ def draw_all(folder: RunFolder) -> List[Drawn]:
         return [
             *_throughput(folder.usable, looks, target),
             *_latency(folder.usable, looks, target),
-            _forest("throughput", compared, looks, target),
-            _forest("pingpong", compared, looks, target),
-            _strip("throughput", folder.usable, looks, target),
-            _strip("pingpong", folder.usable, looks, target),
+            *(_forest(mode, compared, looks, target) for mode in ("throughput", "pingpong", *timed)),
+            *(_strip(mode, folder.usable, looks, target) for mode in ("throughput", "pingpong", *timed)),
         ]
 
 
@@ -175,6 +180,7 @@ def _throughput_of(structure: str, points: List[Point], rows: pd.DataFrame, usab
     shown = _ordered(data[~data["variant"].isin(COUNTERS)]["variant"], looks)
     where = wording.point_label(points[0]).split(", ", 1)[1]
     roles = any(point.consumers for point in points)
+    roles_text = "producers and consumers" if roles else "workers"
     width = 1.0 + 0.26 * len(shown)
     columns = min(len(points), max(1, int((WIDEST_IN - 0.4) / width)))
     lines = math.ceil(len(points) / columns)
@@ -200,7 +206,7 @@ def _throughput_of(structure: str, points: List[Point], rows: pd.DataFrame, usab
     alt = f"Throughput of the {structure}, {where}. " + "; ".join(
         f"{point.workers}: highest median {_best(data, point.workers)}" for point in points) + "."
     return _save(figure, data, target, Drawn(f"throughput-{structure}-{_slug(points[0])}",
-                                             f"Throughput of the {structure} by {'producers and consumers' if roles else 'workers'}: {where}",
+                                             f"Throughput of the {structure} by {roles_text}: {where}",
                                              caption, alt))
 
 
@@ -273,7 +279,7 @@ def _run_handle(look: Look) -> Line2D:
 # --- latency by percentile --------------------------------------------------------------------------------------
 
 def _latency(usable: pd.DataFrame, looks: Dict[str, Look], target: Path) -> List[Drawn]:
-    rows = usable[(usable["mode"] == "pingpong") & (usable["kind"] == "variant") & (usable["curve"].map(len) > 0)]
+    rows = usable[usable["mode"].isin(PERCENTILES) & (usable["kind"] == "variant") & (usable["curve"].map(len) > 0)]
     if rows.empty:
         return [Drawn("latency", "Round trip by percentile", "",
                       missing="No run recorded round trips, so there is no figure of them.")]
@@ -309,21 +315,21 @@ def _latency_of(structure: str, point: Point, rows: pd.DataFrame, looks: Dict[st
     _plain_log_ticks(axes.yaxis, *axes.get_ylim())
     axes.grid(which="major")
     axes.set_xlabel("percentile (the axis is 1/(1-p), logarithmic)")
-    axes.set_ylabel("round trip, ns (logarithmic)")
+    what, caption = PERCENTILES[point.mode]
+    axes.set_ylabel(f"{what.lower()}, ns (logarithmic)")
     where = wording.point_label(point)
-    axes.set_title(f"Round trips of the {structure}, {where}")
+    axes.set_title(f"{what} of the {structure}, {where}")
     handles = [*axes.get_legend_handles_labels()[0],
                Line2D([], [], color="#888888", linewidth=0.6, label="thin: each run")]
     _legend_below(axes, handles)
     caption = ("Thick lines: at each percentile the median over the runs; thin lines: the runs. A curve ends where "
-               "fewer than ten samples lie beyond it, or fewer than half of the runs reach. Closed loop, one item in "
-               "flight: the wait behind other items is no part of it.")
+               f"fewer than ten samples lie beyond it, or fewer than half of the runs reach. {caption}")
     ends = data.groupby("variant", sort=False).tail(1)
-    alt = f"Round trip by percentile, {where}. " + "; ".join(
+    alt = f"{what} by percentile, {where}. " + "; ".join(
         f"{row['variant']}: {wording.number(row['ns'])} ns at {percent(row['fraction'])}"
         for _, row in ends.iterrows()) + "."
     return _save(figure, data, target, Drawn(f"latency-{structure}-{point.workers}-{_slug(point)}",
-                                             f"Round trip of the {structure} by percentile: {where}", caption, alt))
+                                             f"{what} of the {structure} by percentile: {where}", caption, alt))
 
 
 def median_curve(curves: Sequence[Sequence[Tuple[float, float]]]) -> pd.DataFrame:
@@ -424,7 +430,7 @@ def _forest(mode: str, compared: Sequence[Comparison], looks: Dict[str, Look], t
             axes.text(column, place, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9)
     _ratio_ticks(axes, ones)
     side = "right" if better_of(mode) is Better.HIGHER else "left"
-    axes.set_xlabel(f"{wording.quantity(better_of(mode))}, multiple of the default's (logarithmic); {side} is faster")
+    axes.set_xlabel(f"{wording.QUANTITIES[mode]}, multiple of the default's (logarithmic); {side} is faster")
     data = pd.DataFrame([{
         "workers": one.point.workers, "payload_bytes": one.point.payload_bytes, "capacity": one.point.capacity,
         "variant": one.variant, "baseline": one.baseline, "ratio": one.ratio.median, "low": one.ratio.low,
@@ -478,7 +484,7 @@ def _strip(mode: str, usable: pd.DataFrame, looks: Dict[str, Look], target: Path
         workers=rows["point"].map(lambda point: point.workers),
         payload_bytes=rows["point"].map(lambda point: point.payload_bytes),
         capacity=rows["point"].map(lambda point: point.capacity), flags=rows["flags"].map(" ".join))
-    unit = "operations_per_s" if mode == "throughput" else "p50_ns"
+    unit = {"throughput": "operations_per_s", "pingpong": "p50_ns", "latency": "p99_ns"}[mode]
     data = data.rename(columns={"value": unit})[
         ["workers", "payload_bytes", "capacity", "variant", "round", "position", unit, "separate_cores", "flags"]]
     caption = ("A dot a run: the rounds lie one above the other in a row, the first on top. Two heaps in a row mean "

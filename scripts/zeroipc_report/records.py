@@ -124,11 +124,12 @@ def _check(record: Any, path: Path, number: int) -> None:
 
 
 def _row(record: Dict[str, Any]) -> Dict[str, Any]:
-    """One record as a flat row; `value` is what its mode is judged by, operations_per_s or p50_ns."""
+    """One record as a flat row; `value` is what its mode is judged by, operations_per_s, p50_ns or p99_ns."""
     throughput = record["throughput"] or {}
     latency = record["latency"] or {}
     verification = record["verification"] or {}
-    value = throughput.get("operations_per_s") if record["mode"] == "throughput" else latency.get("p50_ns")
+    value = {"throughput": throughput.get("operations_per_s"), "pingpong": latency.get("p50_ns"),
+             "latency": latency.get("p99_ns")}[record["mode"]]
     failed = record["status"] != "ok" or verification.get("passed") is False
     capacity = record["capacity"]
     return {
@@ -172,6 +173,9 @@ def _workload(record: Dict[str, Any]) -> str:
         parts.append(f"{of['filled_percent']}% full")
     if of.get("think_ns"):
         parts.append(f"think {of['think_ns']} ns")
+    load = record.get("load")
+    if load:
+        parts.append(f"{load['arrivals']} arrivals at {load['percent']}%" if load["percent"] else "closed loop")
     if of.get("batch", 1) != 1:
         parts.append(f"batches of {of['batch']}")
     return ", ".join(parts)

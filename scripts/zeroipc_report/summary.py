@@ -147,8 +147,10 @@ def bounds_at(frame: pd.DataFrame, point: Point) -> pd.DataFrame:
     """The runs of the bounds that belong beside a point: same mode, workers, window and, if they have it, payload."""
 
     def belongs(variant: str, other: Point) -> bool:
-        same_run = (other.mode, other.producers, other.consumers, other.window_ns, other.placement, other.diagnosis) == (
-            point.mode, point.producers, point.consumers, point.window_ns, point.placement, PLAIN)
+        def place(one: Point) -> Tuple:
+            return one.mode, one.producers, one.consumers, one.window_ns, one.placement
+
+        same_run = place(other) == place(point) and other.diagnosis == PLAIN
         if not same_run or variant in WITHOUT_PAYLOAD:
             return same_run
         return other.payload_bytes == point.payload_bytes and other.capacity in (None, point.capacity)
@@ -193,7 +195,7 @@ def _default_queue(frame: pd.DataFrame, mode: str) -> pd.DataFrame:
 
     def wanted(point: Point) -> bool:
         return (point.mode, point.producers, point.consumers, point.payload_bytes, point.capacity,
-                point.diagnosis) == (mode, 1, 1, 8, 1024, PLAIN)
+                point.workload, point.placement, point.diagnosis) == (mode, 1, 1, 8, 1024, "", "", PLAIN)
 
     rows = frame[(frame["structure"] == "queue") & frame["is_default"] & frame["point"].map(wanted)]
     return rows if rows.empty else rows[rows["point"] == rows.iloc[0]["point"]]

@@ -22,8 +22,9 @@ FLAGS = {
     "not_steady": "the throughput changed during the window, and what came after was less than half of it",
     "memory_elsewhere": "the memory was not known to lie on the NUMA node asked for",
 }
-UNITS = {"throughput": "million/s", "pingpong": "ns"}
-MODES = {"throughput": "Throughput", "pingpong": "Round trip"}
+UNITS = {"throughput": "million/s", "pingpong": "ns", "latency": "ns"}
+MODES = {"throughput": "Throughput", "pingpong": "Round trip", "latency": "Latency (99th percentile)"}
+QUANTITIES = {"throughput": "throughput", "pingpong": "round trip", "latency": "latency (p99)"}
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -81,24 +82,20 @@ def _percent(ratio: Estimate) -> str:
 
 def _effect(one: Comparison) -> str:
     """The part of the sentence that says how much; a percentage up to twofold, a multiple beyond."""
+    quantity = QUANTITIES[one.point.mode]
     if one.ratio.n == 0:
         return "cannot tell (n=0): no round has a usable run of both"
     if one.verdict is Verdict.CANNOT_TELL:
         why = f" (n={one.ratio.n})" if one.ratio.n < FEWEST_ROUNDS else ""
-        return f"cannot tell{why}: {ratio_text(one.ratio)} times the {quantity(one.better)}"
+        return f"cannot tell{why}: {ratio_text(one.ratio)} times the {quantity}"
     if one.verdict is Verdict.EQUIVALENT:
-        return f"equivalent within {BAND * 100:.0f}%: {ratio_text(one.ratio)} times the {quantity(one.better)}"
+        return f"equivalent within {BAND * 100:.0f}%: {ratio_text(one.ratio)} times the {quantity}"
     if not 0.5 <= one.ratio.median <= 2:
-        return f"{one.verdict.value}: {ratio_text(one.ratio)} times the {quantity(one.better)}"
+        return f"{one.verdict.value}: {ratio_text(one.ratio)} times the {quantity}"
     if one.better is Better.HIGHER:
         return f"{_percent(one.ratio)} {one.verdict.value}"
     direction = "shorter" if one.verdict is Verdict.FASTER else "longer"
-    return f"{one.verdict.value}: a round trip {_percent(one.ratio)} {direction}"
-
-
-def quantity(better: Better) -> str:
-    """What is compared."""
-    return "throughput" if better is Better.HIGHER else "round trip"
+    return f"{one.verdict.value}: a {quantity} {_percent(one.ratio)} {direction}"
 
 
 def rounds_text(used: int, of: int) -> str:
