@@ -13,7 +13,7 @@ namespace zeroipc::bench {
 
 template <class Variant, std::size_t N>
 struct MapSubject {
-    using map = Counted<Variant>::template type<std::uint64_t, Payload<N>>;
+    using map = typename Counted<Variant>::template type<std::uint64_t, Payload<N>>;
     static constexpr char const* name = "map";
 
     static map_options options(Cell const& cell) {

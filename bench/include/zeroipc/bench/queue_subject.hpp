@@ -13,7 +13,7 @@ namespace zeroipc::bench {
 
 template <class Variant, std::size_t N>
 struct QueueSubject {
-    using queue = Counted<Variant>::template type<Payload<N>>;
+    using queue = typename Counted<Variant>::template type<Payload<N>>;
     static constexpr char const* there = "there";
     static constexpr char const* back = "back";
 

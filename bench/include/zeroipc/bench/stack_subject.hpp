@@ -13,7 +13,7 @@ namespace zeroipc::bench {
 
 template <class Variant, std::size_t N>
 struct StackSubject {
-    using stack = Counted<Variant>::template type<Payload<N>>;
+    using stack = typename Counted<Variant>::template type<Payload<N>>;
     static constexpr char const* name = "stack";
 
     static stack_options options(Cell const& cell) {
