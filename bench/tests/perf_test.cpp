@@ -44,11 +44,11 @@ void touch(int pages) {
 
 TEST_CASE("page faults are counted between start and stop, and only there", "[fast]") {
     PerfCounters counters({"page-faults"});
-    touch(50);
+    touch(5000);
     counters.start();
     touch(200);
     counters.stop();
-    touch(50);
+    touch(5000);
     auto const reading = counters.read().at(0);
     if (!reading.value()) {  // a container may forbid it all
         CHECK_THAT(why_not_counted("page-faults", reading),
@@ -56,7 +56,7 @@ TEST_CASE("page faults are counted between start and stop, and only there", "[fa
         return;
     }
     CHECK(*reading.value() >= 200);
-    CHECK(*reading.value() < 250);
+    CHECK(*reading.value() < 2000);  // a sanitizer's shadow has faults of its own
     CHECK(reading.enabled_ns > 0);
     CHECK_FALSE(reading.is_scaled());
     counters.start();

@@ -111,6 +111,7 @@ private:
 
 static_assert(std::is_trivially_copyable_v<Histogram> && std::is_standard_layout_v<Histogram>);
 static_assert(Histogram::bucket_of(Histogram::highest) + 1 == Histogram::buckets);
-static_assert(sizeof(Histogram) <= 250 * 1024, "a worker's histogram fits a second-level cache of 256 KiB");
+static_assert(sizeof(Histogram) <= std::size_t{250} * 1024,
+              "a worker's histogram fits a second-level cache of 256 KiB");
 
 }  // namespace zeroipc::bench

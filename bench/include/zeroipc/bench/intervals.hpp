@@ -44,7 +44,7 @@ struct Intervals {
     }
 };
 
-static_assert(std::is_trivially_copyable_v<Intervals> && sizeof(Intervals) <= 8 * 1024 + 16);
+static_assert(std::is_trivially_copyable_v<Intervals> && sizeof(Intervals) <= std::size_t{8} * 1024 + 16);
 
 /// Fills a worker's Intervals at its looks at the clock: one predictable branch a look. What was done between two
 /// looks counts for the interval of the first; intervals that pass without a look stay 0.
