@@ -762,8 +762,7 @@ TEST_CASE("an interrupted run is resumed to the same set of records", "[medium]"
     // Google Benchmark shows all of them, those from before too.
     std::size_t shown = 0;
     auto const document = json::parse(outcome.out);
-    for (auto const& one : document["benchmarks"])
-        shown += one["run_type"] == "iteration" ? 1U : 0U;
+    for (auto const& one : document["benchmarks"]) shown += one["run_type"] == "iteration" ? 1U : 0U;
     CHECK(shown == 80);
 }
 
