@@ -100,9 +100,12 @@ class Nothing {
 public:
     explicit Nothing(Bench& bench) : index_(bench.role_index) {}
     void operator()() noexcept {
-        item_.fill(index_, number_++);
-        asm volatile("" : "+m"(item_));
-        sum_ += item_.word[0];
+        Payload<8> item;
+        item.fill(index_, number_++);
+        asm volatile(
+            ""
+            : "+r"(item.word[0]));  // for all that the compiler knows, it went somewhere and came back
+        sum_ += item.word[0];
     }
     [[nodiscard]] std::uint64_t sum() const noexcept { return sum_; }
 
@@ -110,7 +113,6 @@ private:
     std::uint64_t index_;
     std::uint64_t number_ = 0;
     std::uint64_t sum_ = 0;
-    Payload<8> item_{};
 };
 
 /// bound/pipe: blocking reads and writes of whole items, which a pipe keeps whole up to 4096 bytes.
