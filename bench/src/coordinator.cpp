@@ -327,8 +327,8 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
     result.asked_fifo = options_.fifo && !placement.oversubscribed;
     result.asked_locked = options_.lock_memory;
     result.perf_events = options_.perf_events;
-    control.ask_fifo = options_.fifo && !placement.oversubscribed ? 1U : 0U;
-    control.ask_locked = options_.lock_memory ? 1U : 0U;
+    control.ask_fifo = result.asked_fifo ? 1U : 0U;
+    control.ask_locked = result.asked_locked ? 1U : 0U;
     control.perf_events.assign(options_.perf_events);
     control.capacity = cell.capacity;
     control.window_ns = cell.window_ns;
@@ -467,7 +467,6 @@ void Coordinator::judge(Cell const& cell, RunResult& result) const {
 
     // One node is all that there is, whether the kernel says so or not.
     bool const elsewhere = topology_.numa_nodes() > 1 && cell.home != "left" && first.memory_verified == 0;
-    result.memory_verified = !elsewhere;
     flag(elsewhere, "memory_elsewhere");
 
     auto const fail = [&](bool wrong, std::string const& why) {

@@ -166,17 +166,15 @@ double Session::round_s(std::vector<std::size_t> const& selected) const {
 
 int Session::print_plan() {
     if (!select()) return 2;
-    std::vector<std::size_t> selected;
-    for (std::size_t i = 0; i < cells_.size(); ++i) {
-        if (asked_[i] == 0) continue;
-        selected.push_back(i);
+    auto const all = selected();
+    for (auto const i : all) {
         auto const placement = coordinator_.place(cells_[i]);
         std::printf("%s  CPUs", cells_[i].key().c_str());
         for (auto const cpu : placement.worker_cpus) std::printf(" %d", cpu);
         std::printf("%s\n", placement.oversubscribed ? "  oversubscribed" : "");
     }
-    std::printf("%zu cells, %u rounds, about %s\n", selected.size(), rounds_,
-                format_duration(std::chrono::duration<double>(round_s(selected) * rounds_)).c_str());
+    std::printf("%zu cells, %u rounds, about %s\n", all.size(), rounds_,
+                format_duration(std::chrono::duration<double>(round_s(all) * rounds_)).c_str());
     return 0;
 }
 
@@ -203,15 +201,20 @@ int Session::run() {
     return 0;
 }
 
-nlohmann::json Session::fingerprint() const {
-    auto cells = nlohmann::json::array();
+std::vector<std::size_t> Session::selected() const {
+    std::vector<std::size_t> some;
     for (std::size_t i = 0; i < cells_.size(); ++i)
-        if (asked_[i] != 0) cells.push_back(cells_[i].key());
-    auto const about = environment(topology_);
+        if (asked_[i] != 0) some.push_back(i);
+    return some;
+}
+
+nlohmann::json Session::fingerprint(nlohmann::json const& build) const {
+    auto cells = nlohmann::json::array();
+    for (auto const i : selected()) cells.push_back(cells_[i].key());
     return {{"cells", std::move(cells)},
             {"seed", options_.seed},
             {"machine", machine_id(topology_)},
-            {"build", about["build"]},
+            {"build", build},
             {"conditions", options_.conditions}};
 }
 
@@ -221,7 +224,7 @@ void Session::take_up_records() {
     auto const about = nlohmann::json::parse(about_file, nullptr, false);
     if (about.is_discarded() || !about.contains("fingerprint"))
         throw PlanError("the folder " + folder + " has no environment.json that could be gone on with");
-    auto const wanted = fingerprint();
+    auto const wanted = fingerprint(environment(topology_)["build"]);
     for (auto const& [part, value] : wanted.items())
         if (about["fingerprint"].value(part, nlohmann::json()) != value)
             throw PlanError("the records in " + folder + " are of another plan: its " + part +
@@ -253,17 +256,15 @@ void Session::take_up_records() {
 }
 
 void Session::measure() {
-    std::vector<std::size_t> selected;
-    for (std::size_t i = 0; i < cells_.size(); ++i)
-        if (asked_[i] != 0) selected.push_back(i);
-    auto const orders = draw_rounds(selected.size(), rounds_, options_.seed);
+    auto const chosen = selected();
+    auto const orders = draw_rounds(chosen.size(), rounds_, options_.seed);
 
     std::set<std::string> oversubscribed;
-    for (auto const i : selected)
+    for (auto const i : chosen)
         if (coordinator_.place(cells_[i]).oversubscribed) oversubscribed.insert(workers_of(cells_[i]));
-    auto const a_round = round_s(selected);
+    auto const a_round = round_s(chosen);
     std::fprintf(stderr, "%s: %zu cells in %u rounds, about %s; seed %llu\n", options_.suite.c_str(),
-                 selected.size(), rounds_,
+                 chosen.size(), rounds_,
                  format_duration(std::chrono::duration<double>(a_round * rounds_)).c_str(),
                  static_cast<unsigned long long>(options_.seed));
     for (auto const& shape : oversubscribed)
@@ -284,7 +285,7 @@ void Session::measure() {
     };
     double longest_s = a_round;
     {
-        Progress progress(selected.size() * rounds_ - done_.size());
+        Progress progress(chosen.size() * rounds_ - done_.size());
         for (std::uint32_t round = 0; round < rounds_ && !coordinator_.interrupted(); ++round) {
             auto const before_s = used_s();
             if (options_.budget_s > 0 && round > 0 && before_s + longest_s > options_.budget_s) {
@@ -292,7 +293,7 @@ void Session::measure() {
                 break;
             }
             for (std::uint32_t position = 0; position < orders[round].size(); ++position) {
-                auto const cell = selected[orders[round][position]];
+                auto const cell = chosen[orders[round][position]];
                 if (done_.contains({cell, round})) continue;
                 if (coordinator_.interrupted()) break;
                 progress.begin(cells_[cell].key());
@@ -316,7 +317,7 @@ void Session::measure() {
 void Session::write_environment(bool finished) const {
     auto object = environment(topology_);
     object["run"] = run_id_;
-    object["fingerprint"] = fingerprint();
+    object["fingerprint"] = fingerprint(object["build"]);
     auto const windows = [&] {
         std::set<std::uint64_t> all;
         for (auto const& cell : cells_) all.insert(cell.window_ns);

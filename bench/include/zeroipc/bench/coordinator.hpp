@@ -37,7 +37,6 @@ struct RunResult {
     std::string error;
     Placement placement;
     ClockInfo clock;
-    bool memory_verified = false;
     int memory_node = -1;        ///< NUMA node that the segment was bound to; -1: not bound
     std::uint64_t start_at = 0;  ///< ticks: intended start of the window
     double start_skew_ns = -1;

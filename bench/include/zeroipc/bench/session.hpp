@@ -60,7 +60,10 @@ private:
     void measure();
     bool select();
     [[nodiscard]] double round_s(std::vector<std::size_t> const& selected) const;
-    [[nodiscard]] nlohmann::json fingerprint() const;
+    /// The cells that Google Benchmark asks for.
+    [[nodiscard]] std::vector<std::size_t> selected() const;
+    /// \param build as the environment has it.
+    [[nodiscard]] nlohmann::json fingerprint(nlohmann::json const& build) const;
     void take_up_records();
     void write_environment(bool finished) const;
 
