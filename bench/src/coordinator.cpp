@@ -1,6 +1,5 @@
 #include "zeroipc/bench/coordinator.hpp"
 
-#include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include <system_error>
 
 #include "zeroipc/bench/environment.hpp"
+#include "zeroipc/bench/kernel_queue.hpp"
 #include "zeroipc/bench/segment_name.hpp"
 #include "zeroipc/bench/subject.hpp"
 #include "zeroipc/bench/worker.hpp"
@@ -25,40 +25,6 @@
 namespace zeroipc::bench {
 
 namespace {
-
-/// Two pipes, there and back, for bound/pipe.
-class Pipes {
-public:
-    Pipes() {
-        for (std::size_t i = 0; i < ends_.size(); i += 2) {
-            std::array<int, 2> pair{};
-            if (::pipe2(pair.data(), O_CLOEXEC) != 0)
-                throw std::system_error(errno, std::generic_category(), "pipe");
-            // Out of the range of the workers' descriptors, so that none is overwritten before it is copied.
-            for (std::size_t j = 0; j < 2; ++j) {
-                ends_[i + j] = ::fcntl(pair[j], F_DUPFD_CLOEXEC, 64);
-                ::close(pair[j]);
-            }
-        }
-    }
-    Pipes(Pipes const&) = delete;
-    Pipes& operator=(Pipes const&) = delete;
-    Pipes(Pipes&&) = delete;
-    Pipes& operator=(Pipes&&) = delete;
-    ~Pipes() {
-        for (int const end : ends_)
-            if (end >= 0) ::close(end);
-    }
-    void hand_over(posix_spawn_file_actions_t& actions) const {
-        static constexpr std::array targets{PipeEnds::there_read, PipeEnds::there_write, PipeEnds::back_read,
-                                            PipeEnds::back_write};
-        for (std::size_t i = 0; i < ends_.size(); ++i)
-            ::posix_spawn_file_actions_adddup2(&actions, ends_[i], targets[i]);
-    }
-
-private:
-    std::array<int, 4> ends_{-1, -1, -1, -1};
-};
 
 /// The worker processes of one run. Whoever is left when it goes is killed and reaped.
 class Pool {
@@ -70,7 +36,8 @@ public:
     Pool& operator=(Pool&&) = delete;
     ~Pool() { end_all(); }
 
-    void start(std::string const& segment, std::uint32_t workers, Pipes const* pipes, std::size_t padding) {
+    void start(std::string const& segment, std::uint32_t workers, KernelQueues const* queues,
+               std::size_t padding, std::function<void(std::uint32_t, int)> const& started) {
         auto const self = std::string("/proc/self/exe");
         auto const parent = std::to_string(::getpid());
         // Environment size moves the stack: one of the innocuous things that must vary.
@@ -90,7 +57,7 @@ public:
         // A group of their own: Ctrl-C on the terminal is the coordinator's to handle.
         ::posix_spawnattr_setpgroup(&attributes, 0);
         ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-        if (pipes != nullptr) pipes->hand_over(actions);
+        if (queues != nullptr) queues->hand_over(actions);
         int failed = 0;
         for (std::uint32_t i = 0; i < workers && failed == 0; ++i) {
             auto const index = std::to_string(i);
@@ -100,6 +67,7 @@ public:
             failed = ::posix_spawn(&pid, self.c_str(), &actions, &attributes,
                                    const_cast<char**>(arguments.data()), environment.data());
             if (failed == 0) alive_.push_back({pid, i});
+            if (failed == 0 && started) started(i, pid);
         }
         ::posix_spawn_file_actions_destroy(&actions);
         ::posix_spawnattr_destroy(&attributes);
@@ -353,11 +321,11 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
     control.topology_bytes = xml.size;
     std::copy(placement.worker_cpus.begin(), placement.worker_cpus.end(), control.cpus.begin());
 
-    std::optional<Pipes> pipes;
-    if (cell.variant == bound_pipe) pipes.emplace();
+    std::optional<KernelQueues> queues;
+    if (cell.is_kernel_queue()) queues.emplace(cell);
     Pool pool;
-    pool.start(name.text(), cell.workers(), pipes ? &*pipes : nullptr, random_() % 4096);
-    pipes.reset();
+    pool.start(name.text(), cell.workers(), queues ? &*queues : nullptr, random_() % 4096, options_.started);
+    queues.reset();
 
     auto const limit = options_.watchdog.count() > 0
                            ? options_.watchdog

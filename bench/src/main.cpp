@@ -24,6 +24,7 @@
 #include "zeroipc/bench/coordinator.hpp"
 #include "zeroipc/bench/environment.hpp"
 #include "zeroipc/bench/history.hpp"
+#include "zeroipc/bench/kernel_queue.hpp"
 #include "zeroipc/bench/perf_counters.hpp"
 #include "zeroipc/bench/placement.hpp"
 #include "zeroipc/bench/plan.hpp"
@@ -106,7 +107,7 @@ void describe(CLI::App& app, Arguments& a) {
         "pin is read\n"
         "back), meet at a barrier and work through a timed window; what they sent and received is checked. "
         "The bounds\n"
-        "(cache line, fetch-add, pipe) run beside every sweep.");
+        "(cache line, counters, mutex, the system's own queues) run beside every sweep.");
     app.footer(
         "Examples:\n"
         "  zeroipc-bench                                        the default queue, one producer and one "
@@ -437,14 +438,16 @@ int record_history(Arguments const& a, bool capacity_given, bool workers_given, 
     }
 }
 
-/// A suite is for all machines: what this one has no place for is left out, and said. A placement that was asked for
-/// on the command line must be possible.
+/// A suite is for all machines: what this one has no place for is left out, and said; bounds that it cannot run, too. A
+/// placement that was asked for on the command line must be possible.
 void refuse_impossible(Coordinator const& coordinator, std::vector<Cell>& cells, bool suite) {
     std::set<std::string> reasons;
     std::erase_if(cells, [&](Cell const& cell) {
         try {
             static_cast<void>(coordinator.place(cell));
-            return false;
+            auto const why = why_impossible(cell);
+            if (why) std::fprintf(stderr, "skipped: %s: %s\n", cell.key().c_str(), why->c_str());
+            return why.has_value();
         } catch (std::invalid_argument const& wrong) {
             if (!suite || cell.placement.empty()) throw PlanError(wrong.what());
             reasons.insert(wrong.what());

@@ -44,7 +44,7 @@ std::string Cell::key() const {
     else
         text << producers << 'P' << consumers << 'C';
     text << '/' << payload_bytes << 'B';
-    if (!is_bound()) text << "/cap" << capacity;
+    if (has_capacity()) text << "/cap" << capacity;
     text << '/' << window_ns / 1'000'000;
     if (auto fraction = std::to_string(1'000'000 + window_ns % 1'000'000).substr(1); fraction != "000000")
         text << '.' << fraction.substr(0, fraction.find_last_not_of('0') + 1);
@@ -259,7 +259,8 @@ public:
         bound.window_ns = cell.window_ns;
         if (name != bound_empty) bound.placement = cell.placement;  // it has nothing to be near to
         bound.home = cell.home;
-        if (name == bound_pipe) bound.payload_bytes = cell.payload_bytes;
+        if (bound.is_kernel_queue()) bound.payload_bytes = cell.payload_bytes;
+        if (bound.has_capacity()) bound.capacity = cell.capacity;
         return bound;
     }
     std::vector<Cell> take() { return std::move(cells_); }
@@ -331,13 +332,20 @@ void expand_points(Collector& collector, Sweep const& sweep, std::vector<Cell> c
         if (point.mode == Mode::throughput) {
             collector.add_bound(bound_fetch_add, point);
             collector.add_bound(bound_cas, point);
+            collector.add_bound(bound_mutex, point);
             auto one = point;
             one.producers = 1;
             one.consumers = 0;
             collector.add_bound(bound_empty, one);
         }
         if (point.mode != Mode::latency && point.producers == 1 && point.consumers == 1)
-            collector.add_bound(bound_pipe, point);
+            for (auto const* const queue : kernel_queues) {
+                auto at = point;
+                for (auto const capacity : sweep.capacities) {
+                    at.capacity = capacity;
+                    collector.add_bound(queue, at);
+                }
+            }
         for (auto const& name : names) {
             auto cell = point;
             cell.variant = name;
@@ -380,10 +388,10 @@ std::vector<Cell> expand(Suite const& suite) {
         vary(base, sweep.placements, &Cell::placement);
         vary(base, sweep.homes, &Cell::home);
         vary(base, sweep.thinks_ns, &Cell::think_ns);
-        // Bounds that are named have the queue's points. Most stand there anyway: the pipe has more points where it is
-        // named, the counter has handicaps.
+        // Bounds that are named have the queue's points. Most stand there anyway: the system's queues have more points
+        // where they are named, the counter has handicaps.
         for (auto const& bound : names["bound"])
-            if (bound == bound_pipe || bound == bound_fetch_add) names["queue"].push_back(bound);
+            if (is_kernel_queue(bound) || bound == bound_fetch_add) names["queue"].push_back(bound);
         if (!names["queue"].empty() || !names["bound"].empty())
             expand_points(collector, sweep, queue_points(sweep, base), names["queue"]);
         for (char const* structure : {"stack", "map"})

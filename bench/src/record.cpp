@@ -275,7 +275,7 @@ json to_record(Cell const& cell, RunResult const& result, RunPlace const& place)
         {"producers", cell.producers},
         {"consumers", cell.consumers},
         {"payload_bytes", cell.payload_bytes},
-        {"capacity", cell.is_bound() ? json(nullptr) : json(cell.capacity)},
+        {"capacity", cell.has_capacity() ? json(cell.capacity) : json(nullptr)},
         {"window_ns", cell.window_ns},
         {"workload", workload_of(cell)},
         {"handicap_ns", cell.handicap_ns},

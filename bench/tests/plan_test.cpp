@@ -146,10 +146,15 @@ TEST_CASE("a plain sweep becomes the default beside its bounds", "[fast]") {
               "pingpong/bound/cacheline/1P1C/8B/100ms",
               "throughput/bound/fetch_add/1P1C/8B/100ms",
               "throughput/bound/cas/1P1C/8B/100ms",
+              "throughput/bound/mutex/1P1C/8B/100ms",
               "throughput/bound/empty/1W/8B/100ms",
               "throughput/bound/pipe/1P1C/8B/100ms",
+              "throughput/bound/unix_socket/1P1C/8B/100ms",
+              "throughput/bound/posix_mq/1P1C/8B/cap1024/100ms",
               "throughput/queue/exchange/acq_rel/exp/compact/1P1C/8B/cap1024/100ms",
               "pingpong/bound/pipe/1P1C/8B/100ms",
+              "pingpong/bound/unix_socket/1P1C/8B/100ms",
+              "pingpong/bound/posix_mq/1P1C/8B/100ms",
               "pingpong/queue/exchange/acq_rel/exp/compact/1P1C/8B/cap1024/100ms",
           });
 }
@@ -182,14 +187,21 @@ TEST_CASE("a full product is expanded, each cell once, with the bounds where the
             return c;
         };
         CHECK(has(cells, cell(Mode::pingpong, bound_cacheline, 1, 1, 8)));
-        for (auto const payload : sweep.payloads) {
-            CHECK(has(cells, cell(Mode::throughput, bound_pipe, 1, 1, payload)));
-            CHECK(has(cells, cell(Mode::pingpong, bound_pipe, 1, 1, payload)));
-        }
+        for (auto const payload : sweep.payloads)
+            for (auto const mode : {Mode::throughput, Mode::pingpong}) {
+                for (auto const* const queue : {bound_pipe, bound_unix_socket})
+                    CHECK(has(cells, cell(mode, queue, 1, 1, payload)));
+                for (auto const capacity : sweep.capacities) {
+                    auto messages = cell(mode, bound_posix_mq, 1, 1, payload);
+                    if (mode == Mode::throughput) messages.capacity = capacity;
+                    CHECK(has(cells, messages));
+                }
+            }
         for (auto const producers : sweep.producers)
             for (auto const consumers : sweep.consumers) {
                 INFO(producers << "P" << consumers << "C");
-                CHECK(has(cells, cell(Mode::throughput, bound_fetch_add, producers, consumers, 8)));
+                for (auto const* const counter : {bound_fetch_add, bound_cas, bound_mutex})
+                    CHECK(has(cells, cell(Mode::throughput, counter, producers, consumers, 8)));
                 for (auto const& info : queues())
                     for (auto const payload : sweep.payloads)
                         for (auto const capacity : sweep.capacities) {
@@ -262,32 +274,54 @@ TEST_CASE("ping-pong cells have one worker a side, whatever counts the sweep has
         CHECK(cell.producers == 1);
         CHECK(cell.consumers == 1);
     }
-    CHECK(cells.size() == queues().size() + 2);  // the cache line and the pipe
+    CHECK(cells.size() == queues().size() + 1 + kernel_queues.size());  // the cache line
 }
 
-TEST_CASE("the pipe stands only beside one producer and one consumer", "[fast]") {
+TEST_CASE("the system's queues stand only beside one producer and one consumer", "[fast]") {
     auto sweep = sweep_of({"default"});
     sweep.producers = {1, 2};
     sweep.consumers = {2, 4};
-    CHECK(count_of(expand(suite_of(sweep)), bound_pipe, Mode::throughput) == 0);
+    for (auto const* const queue : kernel_queues)
+        CHECK(count_of(expand(suite_of(sweep)), queue, Mode::throughput) == 0);
     sweep.consumers = {1, 2};
-    CHECK(count_of(expand(suite_of(sweep)), bound_pipe, Mode::throughput) == 1);
+    for (auto const* const queue : kernel_queues)
+        CHECK(count_of(expand(suite_of(sweep)), queue, Mode::throughput) == 1);
 }
 
-TEST_CASE("a pipe that is asked for by name runs with any number of workers", "[fast]") {
-    auto sweep = sweep_of({"bound/pipe"});
-    sweep.producers = {2};
+TEST_CASE("of the bounds a message queue alone has a capacity, and it in throughput cells alone", "[fast]") {
+    Sweep sweep = sweep_of({"default"});
+    sweep.capacities = {16, 1024};
+    sweep.modes = {Mode::throughput, Mode::pingpong};
     auto const cells = expand(suite_of(sweep));
-    REQUIRE(count_of(cells, bound_pipe, Mode::throughput) == 1);
-    CHECK(cells.size() == bounds.size());
+    CHECK(count_of(cells, bound_posix_mq, Mode::throughput) == 2);
+    CHECK(count_of(cells, bound_posix_mq, Mode::pingpong) == 1);
+    for (auto const* const bound : {bound_pipe, bound_unix_socket, bound_mutex})
+        CHECK(count_of(cells, bound, Mode::throughput) == 1);
+    for (auto const& cell : cells) {
+        bool const chosen = cell.variant == bound_posix_mq && cell.mode == Mode::throughput;
+        CHECK(cell.has_capacity() == (!cell.is_bound() || chosen));
+        CHECK((cell.key().find("/cap") != std::string::npos) == cell.has_capacity());
+    }
+}
+
+TEST_CASE("a queue of the system that is asked for by name runs with any number of workers", "[fast]") {
+    for (auto const* const queue : kernel_queues) {
+        auto sweep = sweep_of({queue});
+        sweep.producers = {2};
+        auto const cells = expand(suite_of(sweep));
+        REQUIRE(count_of(cells, queue, Mode::throughput) == 1);
+        CHECK(cells.size() == bounds.size() - kernel_queues.size() + 1);
+    }
 }
 
 TEST_CASE("bounds that are named add nothing to those that stand there anyway", "[fast]") {
     CHECK(keys_of(expand(suite_of(sweep_of({"bound/*"})))) ==
-          std::vector<std::string>{"pingpong/bound/cacheline/1P1C/8B/100ms",
-                                   "throughput/bound/fetch_add/1P1C/8B/100ms",
-                                   "throughput/bound/cas/1P1C/8B/100ms", "throughput/bound/empty/1W/8B/100ms",
-                                   "throughput/bound/pipe/1P1C/8B/100ms"});
+          std::vector<std::string>{
+              "pingpong/bound/cacheline/1P1C/8B/100ms", "throughput/bound/fetch_add/1P1C/8B/100ms",
+              "throughput/bound/cas/1P1C/8B/100ms", "throughput/bound/mutex/1P1C/8B/100ms",
+              "throughput/bound/empty/1W/8B/100ms", "throughput/bound/pipe/1P1C/8B/100ms",
+              "throughput/bound/unix_socket/1P1C/8B/100ms",
+              "throughput/bound/posix_mq/1P1C/8B/cap1024/100ms"});
     CHECK(keys_of(expand(suite_of(sweep_of({"default", "bound/*"})))) ==
           keys_of(expand(suite_of(sweep_of({"default"})))));
 }

@@ -27,6 +27,7 @@
 
 #include "schema_check.hpp"
 #include "spawned.hpp"
+#include "zeroipc/bench/kernel_queue.hpp"
 #include "zeroipc/bench/plan.hpp"
 #include "zeroipc/bench/workload.hpp"
 #include "zeroipc/tools/progress.hpp"
@@ -55,6 +56,27 @@ Arguments with(Arguments arguments, Arguments const& more) {
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
 }
+
+/// The cells of a sweep that this machine can run: some have no message queues.
+std::vector<Cell> possible(zeroipc::bench::Sweep const& sweep) {
+    zeroipc::bench::Suite suite;
+    suite.sweeps = {sweep};
+    auto cells = zeroipc::bench::expand(suite);
+    std::erase_if(cells, [](Cell const& cell) { return zeroipc::bench::why_impossible(cell).has_value(); });
+    return cells;
+}
+
+/// The default beside its bounds. What a message queue holds anywhere: 8 items.
+zeroipc::bench::Sweep sweep_of(std::vector<Mode> modes) {
+    zeroipc::bench::Sweep sweep;
+    sweep.modes = std::move(modes);
+    sweep.variants = {"default"};
+    sweep.capacities = {8};
+    return sweep;
+}
+
+/// How many cells that is in a round of ping-pongs.
+std::size_t pingpongs() { return possible(sweep_of({Mode::pingpong})).size(); }
 
 std::vector<std::string> lines_of(std::string const& text) {
     std::vector<std::string> lines;
@@ -330,7 +352,7 @@ TEST_CASE("an out folder gets four files that agree and do not name the host", "
           std::set<std::string>{"benchmark.json", "environment.json", "records.jsonl", "topology.xml"});
 
     auto const records = records_in(out);
-    CHECK(records.size() == 9);
+    CHECK(records.size() == 3 * pingpongs());
     auto const environment = read_json(out / "environment.json");
     for (auto const& record : records) {
         check_good(record);
@@ -395,12 +417,12 @@ TEST_CASE("a folder that cannot be written is named, before anything is measured
 TEST_CASE("--benchmark_list_tests lists the cells and runs nothing", "[fast]") {
     for (auto const* const flag :
          {"--benchmark_list_tests", "--benchmark_list_tests=true", "--benchmark_list_tests=yes"}) {
-        Spawned program({"--window", "5.5", flag});
+        Spawned program({"--capacity", "8", "--window", "5.5", flag});
         auto const outcome = program.wait();
         CHECK(outcome.status == 0);
         CHECK(outcome.err.empty());
         auto const lines = lines_of(outcome.out);
-        REQUIRE(lines.size() == 8);
+        REQUIRE(lines.size() == possible(sweep_of({Mode::throughput, Mode::pingpong})).size());
         CHECK_THAT(lines[0], StartsWith("pingpong/bound/cacheline/1P1C/8B/5.5ms"));
     }
     auto const off = run_program(quick_run({"--benchmark_list_tests=false"}));
@@ -416,8 +438,9 @@ TEST_CASE("--benchmark_filter selects the cells that run", "[fast]") {
     CHECK(outcome.status == 0);
     std::set<std::string> variants;
     for (auto const& record : records_in(folder.path())) variants.insert(record["variant"]);
-    CHECK(variants == std::set<std::string>{"bound/cacheline", "bound/pipe"});
-    CHECK(records_in(folder.path()).size() == 4);
+    CHECK(variants.size() == pingpongs() - 1);
+    for (auto const& variant : variants) CHECK_THAT(variant, StartsWith("bound/"));
+    CHECK(records_in(folder.path()).size() == 2 * variants.size());
 }
 
 TEST_CASE("--benchmark_repetitions is the number of rounds, and JSON comes out whole", "[fast]") {
@@ -499,21 +522,18 @@ TEST_CASE("flags without meaning for process cells say so", "[fast]") {
 TEST_CASE("lists become cells that all run once a round, verified, pinned and in the seed's order",
           "[medium]") {
     Folder const folder;
-    auto const outcome = run_program({"--producers", "1,2", "--consumers", "1,2", "--payload", "8,64",
-                                      "--window", "60", "--rounds", "2", "--out", folder.path().string()});
+    auto const outcome =
+        run_program({"--producers", "1,2", "--consumers", "1,2", "--payload", "8,64", "--capacity", "8",
+                     "--window", "60", "--rounds", "2", "--out", folder.path().string()});
     INFO(outcome.err);
     CHECK(outcome.status == 0);
 
-    zeroipc::bench::Sweep sweep;
-    sweep.modes = {Mode::throughput, Mode::pingpong};
-    sweep.variants = {"default"};
+    auto sweep = sweep_of({Mode::throughput, Mode::pingpong});
     sweep.producers = sweep.consumers = {1, 2};
     sweep.payloads = {8, 64};
     sweep.windows_ns = {60'000'000};
-    zeroipc::bench::Suite suite;
-    suite.sweeps = {sweep};
-    auto const cells = zeroipc::bench::expand(suite);
-    CHECK(cells.size() == 24);
+    auto const cells = possible(sweep);
+    CHECK(cells.size() >= 32);  // without message queues; with them 36
 
     auto const records = records_in(folder.path());
     REQUIRE(records.size() == 2 * cells.size());
@@ -578,13 +598,10 @@ TEST_CASE("the seed decides the order", "[fast]") {
     auto const order = order_with({"--seed", "42"});
     CHECK(order == order_with({"--seed=42"}));
 
-    zeroipc::bench::Sweep sweep;
-    sweep.modes = {Mode::pingpong};
-    sweep.variants = {"default"};
+    auto sweep = sweep_of({Mode::pingpong});
+    sweep.capacities = {1024};
     sweep.windows_ns = {1'000'000};
-    zeroipc::bench::Suite suite;
-    suite.sweeps = {sweep};
-    auto const cells = zeroipc::bench::expand(suite);
+    auto const cells = possible(sweep);
     std::vector<std::string> expected;
     for (auto const& round : zeroipc::bench::draw_rounds(cells.size(), 4, 42))
         for (auto const cell : round) expected.push_back(cells[cell].key());
@@ -595,13 +612,14 @@ TEST_CASE("on one CPU everything is oversubscribed, said so, and sound", "[mediu
     Folder const folder;
     auto const cpu = usable_cpus().back();
     auto const outcome =
-        run_program({"--window", "60", "--rounds", "1", "--out", folder.path().string()}, {.only_cpu = cpu});
+        run_program({"--capacity", "8", "--window", "60", "--rounds", "1", "--out", folder.path().string()},
+                    {.only_cpu = cpu});
     INFO(outcome.err);
     CHECK(outcome.status == 0);
     CHECK_THAT(outcome.err, Contains("1P1C is oversubscribed"));
     CHECK_THAT(outcome.out, Contains(" oversubscribed"));  // as a label
     auto const records = records_in(folder.path());
-    CHECK(records.size() == 8);
+    CHECK(records.size() == possible(sweep_of({Mode::throughput, Mode::pingpong})).size());
     for (auto const& record : records) {
         check_good(record);
         bool const alone = record["variant"] == zeroipc::bench::bound_empty;
@@ -649,8 +667,37 @@ TEST_CASE("every variant and payload passes its own verification", "[medium]") {
     CHECK(outcome.status == 0);
     auto const records = records_in(folder.path());
     auto const queues = zeroipc::bench::match_variants("queue/*").size();
-    CHECK(records.size() == 2 * queues + 3);
+    auto const beside = pingpongs() - 2;  // the system's queues, for each payload
+    CHECK(records.size() == 2 * queues + 2 * beside + 1);
     for (auto const& record : records) check_good(record);
+}
+
+TEST_CASE("bounds pass their own verification, with several workers and every payload", "[medium]") {
+    Folder const folder;
+    auto const outcome =
+        run_program({"--variant", "bound/*", "--mode", "throughput", "--producers", "2", "--consumers", "1,3",
+                     "--payload", "8,64,256,1024,4096", "--capacity", "8", "--window", "20", "--rounds", "1",
+                     "--out", folder.path().string()});
+    INFO(outcome.err);
+    CHECK(outcome.status == 0);
+    std::set<std::string> seen;
+    for (auto const& record : records_in(folder.path())) {
+        check_good(record);
+        seen.insert(record["variant"]);
+        bool const message_queue = record["variant"] == zeroipc::bench::bound_posix_mq;
+        CHECK(record["capacity"] == (message_queue ? json(8) : json(nullptr)));
+    }
+    for (auto const* const bound : {zeroipc::bench::bound_mutex, zeroipc::bench::bound_unix_socket})
+        CHECK(seen.contains(bound));
+}
+
+TEST_CASE("a message queue larger than the machine permits is skipped, and said", "[fast]") {
+    auto const outcome = run_program({"--variant", "bound/posix_mq", "--mode", "throughput", "--capacity",
+                                      "1073741824", "--benchmark_list_tests"});
+    CHECK(outcome.status == 0);
+    CHECK_THAT(outcome.err, StartsWith("skipped: throughput/bound/posix_mq/1P1C/8B/cap1073741824/100ms: ") &&
+                                Contains("1073741824 messages of 8 bytes"));
+    CHECK_THAT(outcome.out, !Contains("posix_mq") && Contains("bound/unix_socket"));
 }
 
 TEST_CASE("every stack and map passes its own verification, whatever its workers do", "[medium]") {
@@ -1079,7 +1126,7 @@ TEST_CASE("two coordinators at once do not disturb each other", "[medium]") {
     CHECK(two.status == 0);
     for (auto const* const folder : {&first_folder, &second_folder}) {
         auto const records = records_in(folder->path());
-        CHECK(records.size() == 12);
+        CHECK(records.size() == 4 * pingpongs());
         for (auto const& record : records) check_good(record);
     }
     CHECK(records_in(first_folder.path())[0]["run"] != records_in(second_folder.path())[0]["run"]);

@@ -66,6 +66,12 @@ def test_a_variant_looks_the_same_everywhere_and_unlike_the_others():
     assert looks["queue/exchange/acq_rel/exp/compact"].colour == figures.DEFAULT_COLOUR
 
 
+def test_bounds_that_pass_items_on_are_told_apart():
+    names = ("bound/pipe", "bound/unix_socket", "bound/posix_mq")
+    looks = figures.looks_of(pd.DataFrame({"variant": names, "is_default": False}))
+    assert len({(looks[name].colour, looks[name].marker) for name in names}) == 3
+
+
 def test_the_median_curve_of_curves_with_the_same_fractions():
     curves = [[(0.5, 10.0 * k), (0.9, 20.0 * k), (0.99, 40.0 * k)] for k in (1, 2, 3)]
     curve = figures.median_curve(curves)

@@ -137,3 +137,21 @@ def test_a_target_of_few_rounds_says_so(write):
     pipe = summary.targets(records.load(write(make_records.records(rounds=3))))[1]
     assert (pipe.result, pipe.ratio.n) == ("met", 3)
     assert pipe.note == "from fewer than 6 rounds, too few to rely on"
+
+
+def test_bounds_stand_beside_the_points_that_they_share_all_they_have_with(write):
+    lines = make_records.records()
+    pipes = [line for line in lines if line["variant"] == "bound/pipe" and line["mode"] == "throughput"]
+    for name, payload, capacity in (("bound/posix_mq", 8, 8), ("bound/posix_mq", 8, 1024), ("bound/mutex", 64, None),
+                                    ("bound/unix_socket", 8, None), ("bound/unix_socket", 64, None)):
+        cell = f"throughput/{name}/{payload}B/cap{capacity}"
+        lines += [{**line, "variant": name, "capacity": capacity, "payload_bytes": payload,
+                   "cell": f"{cell}/{line['producers']}P{line['consumers']}C"} for line in pipes]
+    usable = records.load(write(lines)).usable
+    here = usable[(usable["variant"] == make_records.DEFAULT) & (usable["mode"] == "throughput")]
+    for point in set(here["point"]):
+        beside = summary.bounds_at(usable, point)
+        assert (beside["variant"] == "bound/mutex").sum() == 10  # has no payload: whatever its record says
+        for name, capacity in (("bound/unix_socket", None), ("bound/posix_mq", 1024)):
+            points = set(beside[beside["variant"] == name]["point"])
+            assert {(one.payload_bytes, one.capacity) for one in points} == {(8, capacity)}

@@ -21,14 +21,17 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLo
 from . import wording
 from .records import Point, RunFolder
 from .stats import BAND, Better, estimate_median
-from .summary import CACHELINE, CAS, EMPTY, FETCH_ADD, PIPE, Comparison, better_of, bounds_at, comparisons
+from .summary import (CACHELINE, CAS, EMPTY, FETCH_ADD, MUTEX, PIPE, POSIX_MQ, UNIX_SOCKET, Comparison, better_of,
+                      bounds_at, comparisons)
 
 # Okabe and Ito's palette (2008), told apart by all common kinds of colour vision. Its yellow is left out: on white it
 # cannot be read. The default is always blue, bounds always black and grey.
 DEFAULT_COLOUR = "#0072B2"
 COLOURS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-BOUND_COLOURS = {FETCH_ADD: "#000000", CAS: "#6b6b6b", EMPTY: "#000000", CACHELINE: "#000000", PIPE: "#6b6b6b"}
-COUNTERS = {FETCH_ADD: "--", CAS: ":"}  # drawn as lines across a category: nothing is passed on there
+BOUND_LOOKS = {FETCH_ADD: ("#000000", "*"), CAS: ("#6b6b6b", "*"), MUTEX: ("#444444", "*"), EMPTY: ("#000000", "*"),
+               CACHELINE: ("#000000", "*"), PIPE: ("#6b6b6b", "*"), UNIX_SOCKET: ("#8c8c8c", "h"),
+               POSIX_MQ: ("#444444", "d")}
+COUNTERS = {FETCH_ADD: "--", CAS: ":", MUTEX: "-."}  # drawn as lines across a category: nothing is passed on there
 MARKERS = ("s", "^", "D", "v", "P", "X", "<", ">", "p")  # nine: with five colours, 45 looks before one comes again
 STYLE = {
     "font.family": ["DejaVu Sans", "sans-serif"], "font.size": 9.5, "axes.titlesize": 11, "axes.titleweight": "bold",
@@ -76,7 +79,7 @@ def looks_of(frame: pd.DataFrame) -> Dict[str, Look]:
     for name in sorted(defaults):
         looks[name] = Look(DEFAULT_COLOUR, "o", f"{name} (default)")
     for name in (name for name in others if name.startswith("bound/")):
-        looks[name] = Look(BOUND_COLOURS.get(name, "#444444"), "*", name)
+        looks[name] = Look(*BOUND_LOOKS.get(name, ("#444444", "*")), name)
     for index, name in enumerate(name for name in others if not name.startswith("bound/")):
         looks[name] = Look(COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)], name)
     return looks

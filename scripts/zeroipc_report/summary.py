@@ -13,11 +13,14 @@ from .stats import FEWEST_ROUNDS, Better, Estimate, Verdict, estimate_median, ju
 
 FETCH_ADD = "bound/fetch_add"
 CAS = "bound/cas"
+MUTEX = "bound/mutex"
 EMPTY = "bound/empty"
 CACHELINE = "bound/cacheline"
 PIPE = "bound/pipe"
+UNIX_SOCKET = "bound/unix_socket"
+POSIX_MQ = "bound/posix_mq"
 # These bounds move no items, so payload and capacity do not tell them apart.
-WITHOUT_PAYLOAD = (FETCH_ADD, CAS, EMPTY, CACHELINE)
+WITHOUT_PAYLOAD = (FETCH_ADD, CAS, MUTEX, EMPTY, CACHELINE)
 
 
 @dataclass(frozen=True)

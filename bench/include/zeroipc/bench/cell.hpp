@@ -23,9 +23,18 @@ inline constexpr char const* bound_cacheline =
     "bound/cacheline";  ///< two lines written in turn by two processes
 inline constexpr char const* bound_fetch_add = "bound/fetch_add";  ///< one counter incremented by all
 inline constexpr char const* bound_cas = "bound/cas";              ///< the same by compare-exchange
+inline constexpr char const* bound_mutex = "bound/mutex";          ///< the same under a robust mutex
 inline constexpr char const* bound_empty = "bound/empty";  ///< the loop around a structure that does nothing
-inline constexpr char const* bound_pipe = "bound/pipe";    ///< the operating system's own queue
-inline constexpr std::array bounds{bound_cacheline, bound_fetch_add, bound_cas, bound_empty, bound_pipe};
+// The operating system's own queues:
+inline constexpr char const* bound_pipe = "bound/pipe";
+inline constexpr char const* bound_unix_socket = "bound/unix_socket";  ///< of packets (SOCK_SEQPACKET)
+inline constexpr char const* bound_posix_mq = "bound/posix_mq";        ///< a message queue (mq_overview(7))
+inline constexpr std::array kernel_queues{bound_pipe, bound_unix_socket, bound_posix_mq};
+inline bool is_kernel_queue(std::string_view name) {
+    return name == bound_pipe || name == bound_unix_socket || name == bound_posix_mq;
+}
+inline constexpr std::array bounds{bound_cacheline, bound_fetch_add, bound_cas,         bound_mutex,
+                                   bound_empty,     bound_pipe,      bound_unix_socket, bound_posix_mq};
 
 /// A queue's workers have roles: producers and consumers. A stack's and a map's do everything: they are all counted as
 /// `producers`, and `consumers` is 0.
@@ -35,7 +44,7 @@ struct Cell {
     std::uint32_t producers = 1;      ///< pingpong: always 1, the initiator
     std::uint32_t consumers = 1;      ///< pingpong: always 1, the responder
     std::uint32_t payload_bytes = 8;  ///< of an item; of a map's value
-    std::uint64_t capacity = 1024;    ///< items; without meaning for bounds
+    std::uint64_t capacity = 1024;  ///< items; of the bounds only bound/posix_mq has one: see has_capacity()
     std::uint64_t window_ns = 100'000'000;
     std::string placement{};          ///< a strategy's name; empty: the run's own
     std::string home{"producer"};     ///< where the segment lies: a name of a Home
@@ -59,7 +68,14 @@ struct Cell {
     }
     /// Whether every worker does the same by itself, without an item passed on.
     [[nodiscard]] bool is_alone() const { return counts() || variant == bound_empty; }
-    [[nodiscard]] bool counts() const { return variant == bound_fetch_add || variant == bound_cas; }
+    [[nodiscard]] bool counts() const {
+        return variant == bound_fetch_add || variant == bound_cas || variant == bound_mutex;
+    }
+    [[nodiscard]] bool is_kernel_queue() const { return bench::is_kernel_queue(variant); }
+    /// Whether the capacity is the cell's to choose. In a ping-pong a message queue has room for the one message.
+    [[nodiscard]] bool has_capacity() const {
+        return !is_bound() || (variant == bound_posix_mq && mode == Mode::throughput);
+    }
     [[nodiscard]] std::uint32_t workers() const { return producers + consumers; }
 
     /// Unique within a plan: what records are grouped by. Axes at their defaults are not named.

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
@@ -69,7 +70,9 @@ struct CoordinatorOptions {
     bool huge_pages = false;
     bool fifo = false;  ///< real-time priority in the window, unless a CPU has two workers
     bool lock_memory = false;
-    std::string perf_events;         ///< names with commas between
+    std::string perf_events;  ///< names with commas between
+    std::function<void(std::uint32_t worker, int pid)>
+        started;                     ///< called for each worker process, just made
     bool lenient_placement = false;  ///< memory not known to lie on its node is a flag, not an error
 };
 

@@ -57,12 +57,4 @@ std::vector<std::uint32_t> payload_sizes(std::string_view structure);
 /// \return nothing if the catalogue has no such variant, or it is not compiled for that payload.
 std::optional<Subject> find_subject(std::string_view variant, std::uint32_t payload_bytes);
 
-/// Ends of the pipes of bound/pipe in every worker.
-struct PipeEnds {
-    static constexpr int there_read = 10;
-    static constexpr int there_write = 11;
-    static constexpr int back_read = 12;
-    static constexpr int back_write = 13;
-};
-
 }  // namespace zeroipc::bench
