@@ -20,7 +20,9 @@
 #include <set>
 
 #include "commands/doctor_command.hpp"
+#include "commands/explain_command.hpp"
 #include "commands/topology_command.hpp"
+#include "commands/variant_json.hpp"
 #include "zeroipc/bench/coordinator.hpp"
 #include "zeroipc/bench/environment.hpp"
 #include "zeroipc/bench/history.hpp"
@@ -118,7 +120,9 @@ void describe(CLI::App& app, Arguments& a) {
         "  zeroipc-bench topology                               draws the machine and the placements\n"
         "  zeroipc-bench --record h.zh --variant stack --kills 20   a history, for zeroipc-check h.zh\n"
         "  zeroipc-bench doctor                                 what spoils measurements here, and "
-        "how to mend it\n\n"
+        "how to mend it\n"
+        "  zeroipc-bench explain queue                          a variant's bytes and machine code; perf on "
+        "a worker\n\n"
         "All flags of Google Benchmark work (--benchmark_help lists them). --benchmark_repetitions is "
         "--rounds.\n"
         "Exit status: 0, 1 a run failed, 2 wrong usage, 130 interrupted.");
@@ -256,24 +260,7 @@ int list_variants(bool as_json) {
     auto const& all = zeroipc::variants::list();
     if (as_json) {
         auto array = nlohmann::json::array();
-        auto const limit = [](std::uint32_t handles) {
-            return handles == zeroipc::variants::any_number ? nlohmann::json(nullptr)
-                                                            : nlohmann::json(handles);
-        };
-        for (auto const& v : all)
-            array.push_back({{"name", v.name},
-                             {"structure", v.structure},
-                             {"is_default", v.is_default},
-                             {"kill_safe", v.kill_safe},
-                             {"linearizable_negatives", v.linearizable_negatives},
-                             {"uses_kernel_locks", v.uses_kernel_locks},
-                             {"unsafe", v.unsafe},
-                             {"max_producers", limit(v.max_producers)},
-                             {"max_consumers", limit(v.max_consumers)},
-                             {"progress", v.progress},
-                             {"source", v.source},
-                             {"takes", v.takes},
-                             {"note", v.note}});
+        for (auto const& v : all) array.push_back(to_json(v));
         std::cout << array.dump(2) << '\n';
         return 0;
     }
@@ -569,6 +556,8 @@ int main(int argc, char** argv) {
         if (argc > 1 && std::string_view(argv[1]) == "topology")
             return topology_command(argc - 1, argv + 1, std::cout, std::cerr);
         if (argc > 1 && std::string_view(argv[1]) == "doctor") return doctor_command(argc - 1, argv + 1);
+        if (argc > 1 && std::string_view(argv[1]) == "explain")
+            return explain_command(argc - 1, argv + 1, std::cout, std::cerr);
         return run(argc, argv);
     } catch (PlanError const& wrong) {
         std::fprintf(stderr, "zeroipc-bench: %s\n", wrong.what());
