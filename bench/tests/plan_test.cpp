@@ -222,7 +222,8 @@ TEST_CASE("a full product is expanded, each cell once, with the bounds where the
                     takes(info, producers, consumers) ? std::size_t{2 * 2} : 0;  // payloads, capacities
     CHECK(throughput > 100);
     std::size_t const pingpong = 2 * 2 * queues().size();
-    std::size_t const beside = 1 + 6 + 6 + 1 + 2 + 2;  // cache line, fetch-add, cas, empty, pipe in two modes
+    // Cache line, fetch-add, cas, mutex, empty; in two modes pipe and socket; message queue, with its capacities.
+    std::size_t const beside = 1 + 6 + 6 + 6 + 1 + 2 * (2 + 2) + (2 * 2 + 2);
     CHECK(cells.size() == 2 * (throughput + pingpong + beside));
 }
 

@@ -1,7 +1,6 @@
 #include "explain_command.hpp"
 
 #include <zeroipc/error.hpp>
-#include <zeroipc/queue.hpp>
 #include <zeroipc/variants/catalogue.hpp>
 
 #include <CLI/CLI.hpp>
@@ -28,7 +27,7 @@ struct Arguments {
     std::string variant;
     std::uint32_t payload = 8;
     std::uint64_t capacity = 1024;
-    std::uint32_t handles = queue_options{}.handle_slots;
+    std::optional<std::uint32_t> handles;
     bool as_json = false;
     bool full = false;
     WatchedRun run;
@@ -56,7 +55,8 @@ void describe(CLI::App& app, Arguments& a) {
         ->required();
     app.add_option("--payload", a.payload, "Bytes of an item, or of a map's value; default 8");
     app.add_option("--capacity", a.capacity, "In items; default 1024");
-    app.add_option("--handles", a.handles, "Handle slots, where the variant has such; default 64");
+    app.add_option("--handles", a.handles,
+                   "Handle slots, where the variant has such; default: its structure's");
     app.add_flag("--json", a.as_json, "As one JSON object");
     app.add_flag("--full", a.full, "All instructions of the operations");
     auto* const perf = app.add_option("--perf", a.run.tool, "stat or record: run a worker under perf")
@@ -89,7 +89,7 @@ Explanation explain(Arguments const& a) {
     auto const& all = variants::list();
     auto const info =
         std::find_if(all.begin(), all.end(), [&](auto const& one) { return one.name == a.variant; });
-    Explanation e{*info, a.payload, a.capacity, a.handles, {}, {}, {}, {}};
+    Explanation e{*info, a.payload, a.capacity, 0, {}, {}, {}, {}};
     auto const& sizes = explained(a.variant);
     auto const size = sizes.find(a.payload);
     if (size == sizes.end()) {
@@ -99,7 +99,8 @@ Explanation explain(Arguments const& a) {
         throw PlanError("payload of " + std::to_string(a.payload) + " bytes; " + info->structure +
                         " variants are compiled for " + known);
     }
-    e.parts = size->second.parts(a.capacity, a.handles);
+    e.handle_slots = a.handles.value_or(size->second.usual_handles);
+    e.parts = size->second.parts(a.capacity, e.handle_slots);
     try {
         for (auto const& operation : size->second.operations)
             e.operations.emplace_back(operation.name, disassemble(operation.code));

@@ -31,8 +31,7 @@ ExplainedTable explained_containers() {
         std::vector<Operation> const operations{{"push", reinterpret_cast<void const*>(&push<container>)},
                                                 {"pop", reinterpret_cast<void const*>(&pop<container>)}};
         auto& sizes = table[Variant::name()];
-        (sizes.emplace(Sizes, Explained{&parts_of<Shape<typename Variant::policies, Sizes>>, operations}),
-         ...);
+        (sizes.emplace(Sizes, explained_as<Shape<typename Variant::policies, Sizes>>(operations)), ...);
     });
     return table;
 }

@@ -58,7 +58,7 @@ std::string dump_from(std::uintptr_t address) {
 }
 
 /// The address of the function that a call, or the jump to a last call, names as "ADDRESS <symbol>"; nothing if it is no
-/// such, goes to a shared library, or into the middle of a function.
+/// such, goes to a shared library, into the middle of a function, or to what is neither ours nor an atomic's.
 std::optional<std::uintptr_t> callee_of(std::string_view instruction) {
     auto const space = instruction.find(' ');
     auto const name = instruction.substr(0, space);
@@ -66,8 +66,9 @@ std::optional<std::uintptr_t> callee_of(std::string_view instruction) {
     if (space == std::string_view::npos || std::find(calls.begin(), calls.end(), name) == calls.end())
         return std::nullopt;
     std::string const target(instruction.substr(space + 1));
-    if (target.find("@plt") != std::string::npos || target.find("+0x") != std::string::npos)
-        return std::nullopt;
+    auto const says = [&](char const* text) { return target.find(text) != std::string::npos; };
+    bool const ours = says("zeroipc::") || says("std::atomic") || says("std::__atomic");
+    if (!ours || says("<zeroipc::error::") || says("@plt") || says("+0x")) return std::nullopt;
     char* end = nullptr;
     auto const address = std::strtoull(target.c_str(), &end, 16);
     if (end == target.c_str() || *end != ' ') return std::nullopt;

@@ -28,6 +28,7 @@ struct Explained {
     /// The parts of a structure, in the order of their offsets, without gaps.
     /// \throws error: invalid_capacity, invalid_argument, too_large
     std::vector<Part> (*parts)(std::uint64_t capacity, std::uint32_t handle_slots) = nullptr;
+    std::uint32_t usual_handles = 0;  ///< handle slots unless others are asked for
     std::vector<Operation> operations;
 };
 

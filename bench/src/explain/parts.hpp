@@ -50,4 +50,10 @@ std::vector<Part> parts_of(std::uint64_t capacity, std::uint32_t handle_slots) {
     return parts;
 }
 
+/// What there is to say about a structure of that shape with those operations.
+template <class Shape>
+Explained explained_as(std::vector<Operation> const& operations) {
+    return {&parts_of<Shape>, typename Shape::options{}.handle_slots, operations};
+}
+
 }  // namespace zeroipc::bench
