@@ -27,8 +27,8 @@ ExplainedSizes explained_map() {
     std::vector<Operation> const operations{{"find", reinterpret_cast<void const*>(&find<map>)},
                                             {"insert", reinterpret_cast<void const*>(&insert<map>)},
                                             {"erase", reinterpret_cast<void const*>(&erase<map>)}};
-    return {{Sizes,
-             {&parts_of<detail::map_shape<typename Variant::policies, sizeof(Word), Sizes>>, operations}}...};
+    return {{Sizes, explained_as<detail::map_shape<typename Variant::policies, sizeof(Word), Sizes>>(
+                        operations)}...};
 }
 
 }  // namespace
