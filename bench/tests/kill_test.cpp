@@ -11,11 +11,13 @@
 #include <cstdint>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "../src/kill/killing.hpp"
 #include "schema_check.hpp"
 #include "spawned.hpp"
 #include "zeroipc/bench/kill_result.hpp"
@@ -278,6 +280,85 @@ TEST_CASE("marked items notice what is not theirs and what comes out of order", 
     CHECK(books.order_violations == 1);
     CHECK(books.corrupt_items == 1);
     CHECK(line.inside() == Inside::none);
+}
+
+TEST_CASE("who has no success behind the window's end is stuck, and that is no failure without a promise",
+          "[fast]") {
+    struct Processes {
+        std::vector<std::uint32_t> killed;
+        std::vector<std::uint32_t> alive{1};
+        void kill(std::uint32_t worker) { killed.push_back(worker); }
+        [[nodiscard]] std::vector<std::uint32_t> const& left() const { return alive; }
+    } processes;
+    Cell cell;
+    cell.mode = Mode::kill;
+    cell.variant = ticket;
+    cell.victim = "producer";
+    auto const control = std::make_unique<Control>();
+    auto const board = std::make_unique<KillBoard>();
+    control->workers = 2;
+    control->producers = control->consumers = 1;
+    control->cpus[0] = 3;
+    Killing killing(cell, *control, *board, 1, std::chrono::milliseconds(60));
+    CHECK(control->cpus[newcomer_of(2)] == 3);  // the dead one's place
+    killing.step(processes);
+    CHECK(processes.killed.empty());  // the window has not begun
+    control->start_at.value = Clock(control->clock).ticks() - control->clock.to_ticks(1e9);
+    killing.step(processes);
+    REQUIRE(processes.killed == std::vector<std::uint32_t>{0});
+    CHECK_FALSE(killing.expects(1, 1 << 8));  // nobody may fail before the victim is gone
+    CHECK(board->called.word == 0);
+    CHECK(killing.expects(0, SIGKILL));
+    CHECK(board->called.word == 1);
+    CHECK(control->producers_done.value == 1);  // the dead one will push no more
+
+    // The newcomer fails; the other worker is in a call that never ends.
+    auto& newcomer = control->reports[newcomer_of(2)];
+    newcomer.failed = 1;
+    newcomer.error.assign("no slot");
+    CHECK(killing.expects(newcomer_of(2), 1 << 8));
+    CHECK(control->producers_done.value == 2);
+    board->processes[1].line.begin(Inside::pop, 0);
+    CHECK(wait_until([&] {
+        killing.step(processes);
+        return processes.killed.size() == 2;
+    }));
+    CHECK(board->is_given_up());
+    CHECK(processes.killed.back() == 1);
+    CHECK(killing.expects(1, SIGKILL));
+    CHECK(killing.wants_examiner());
+    CHECK_FALSE(killing.wants_examiner());
+    auto const result = killing.finish(0, 0);
+    CHECK_FALSE(result.claims_kill_safety);
+    REQUIRE(result.stuck.size() == 1);
+    CHECK(result.stuck[0].worker == 1);
+    CHECK(result.stuck[0].how == "blocked");
+    CHECK(result.newcomer_error == "no slot");
+    CHECK(result.recovery_ns < 0);
+    CHECK_FALSE(result.lost);
+    CHECK_FALSE(result.accepted);
+    CHECK(result.faults.size() == 4);
+
+    // Had it gone its way, and all been found again, there would be nothing to say.
+    board->processes[1].remarks.left = 1;
+    control->reports[1].end = control->start_at.value + 1;
+    newcomer.failed = 0;
+    newcomer.error.assign("");
+    auto& remarks = board->processes[newcomer_of(2)].remarks;
+    remarks.open_begin = board->killed_at.value + 100;
+    remarks.open_end = board->killed_at.value + 350;
+    remarks.left = 1;
+    board->exam.emptied = board->exam.refilled = 1;
+    board->exam.accepted = cell.capacity;
+    auto const good = killing.finish(0, 0);
+    CHECK(good.faults.empty());
+    CHECK(good.stuck.empty());
+    CHECK(good.open_ns == Approx(250));
+    CHECK(good.recovery_ns == Approx(350));
+    CHECK(good.lost == 0U);
+    board->exam.items = 1;
+    CHECK(killing.finish(0, 0).faults.size() == 1);  // nobody put it in
+    CHECK(killing.finish(1, 0).faults.empty());
 }
 
 // ------------------------------------------------------------------------------------- real kills
