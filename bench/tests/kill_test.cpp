@@ -9,6 +9,7 @@
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -175,6 +176,20 @@ TEST_CASE("what cannot be killed on is refused", "[fast]") {
             "victim 'nobody'; use producer, consumer or any");
     refused([](Sweep& sweep) { sweep.variants = {"stack"}; }, "needs a survivor");
     refused([](Sweep& sweep) { sweep.producers = {1023}; }, "at most 1022");
+}
+
+TEST_CASE("the suite of kills has every variant that claims kill safety, and some that do not", "[fast]") {
+    std::set<std::string> killed;
+    for (auto const& cell : expand(read_suite(std::filesystem::path(ZEROIPC_SUITES) / "kills.toml")))
+        if (cell.mode == Mode::kill) killed.insert(cell.variant);
+    for (auto const& variant : measured()) {
+        INFO(variant.name);
+        if (variant.kill_safe) CHECK(killed.contains(variant.name));
+    }
+    for (auto const* const unsafe : {ticket, "stack/flat_combining/acq_rel/exp/compact"}) {
+        INFO(unsafe);
+        CHECK(killed.contains(unsafe));
+    }
 }
 
 // ------------------------------------------------------------------------------------- what is counted
