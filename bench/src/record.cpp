@@ -84,6 +84,7 @@ json intervals_of(Cell const& cell, RunResult const& result) {
 }
 
 json fairness_of(Cell const& cell, RunResult const& result) {
+    if (cell.mode == Mode::kill) return nullptr;  // the dead one had less time
     std::vector<double> shares;
     for (std::size_t i = 0; i < result.workers.size(); ++i)
         if (counts_operations(cell, i))
