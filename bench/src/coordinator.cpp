@@ -15,6 +15,7 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "kill/killing.hpp"
 #include "zeroipc/bench/environment.hpp"
 #include "zeroipc/bench/kernel_queue.hpp"
 #include "zeroipc/bench/segment_name.hpp"
@@ -36,7 +37,8 @@ public:
     Pool& operator=(Pool&&) = delete;
     ~Pool() { end_all(); }
 
-    void start(std::string const& segment, std::uint32_t workers, KernelQueues const* queues,
+    /// Starts workers from number `first` to before `end`.
+    void start(std::string const& segment, std::uint32_t first, std::uint32_t end, KernelQueues const* queues,
                std::size_t padding, std::function<void(std::uint32_t, int)> const& started) {
         auto const self = std::string("/proc/self/exe");
         auto const parent = std::to_string(::getpid());
@@ -59,7 +61,7 @@ public:
         ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
         if (queues != nullptr) queues->hand_over(actions);
         int failed = 0;
-        for (std::uint32_t i = 0; i < workers && failed == 0; ++i) {
+        for (std::uint32_t i = first; i < end && failed == 0; ++i) {
             auto const index = std::to_string(i);
             std::array<char const*, 6> const arguments{"zeroipc-bench", worker_argument, segment.c_str(),
                                                        index.c_str(),   parent.c_str(),  nullptr};
@@ -97,6 +99,11 @@ public:
         std::vector<std::uint32_t> workers;
         for (auto const& child : alive_) workers.push_back(child.worker);
         return workers;
+    }
+
+    void kill(std::uint32_t worker) const {
+        for (auto const& child : alive_)
+            if (child.worker == worker) ::kill(child.pid, SIGKILL);
     }
 
     void end_all() {
@@ -138,6 +145,7 @@ void collect_times(Cell const& cell, Timed const* timed, RunResult& result) {
 }
 
 std::string describe(Cell const& cell, Placement const& placement, std::uint32_t worker) {
+    if (worker >= cell.workers()) return worker == newcomer_of(cell.workers()) ? "newcomer" : "examiner";
     return role_of(cell, worker) + " (worker " + std::to_string(worker) + " on CPU " +
            std::to_string(placement.worker_cpus[worker]) + ")";
 }
@@ -186,15 +194,17 @@ Placement Coordinator::place(Cell const& cell) const {
     return plan_placement(topology_, request);
 }
 
-RunResult Coordinator::run(Cell const& cell) {
+RunResult Coordinator::run(Cell const& cell, std::uint64_t kill_seed) {
     constexpr std::uint32_t most_repeats = 3;
+    kill_seed_ = kill_seed;
     for (std::uint32_t repeats = 0;; ++repeats) {
         auto result = run_once(cell);
         result.repeats = repeats;
         // Workers that did not start together had no common window worth its length.
         bool const skewed =
             std::find(result.flags.begin(), result.flags.end(), "start_skew") != result.flags.end();
-        if (!result.ok || !skewed || repeats == most_repeats) return result;
+        bool const late = result.kill && result.kill->late;
+        if (!result.ok || !(skewed || late) || repeats == most_repeats) return result;
     }
 }
 
@@ -268,14 +278,16 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
         }
     };
     auto const timed_bytes = cell.mode == Mode::latency ? sizeof(Timed) * cell.workers() : 0;
-    auto const total = zeroipc::format::table_end(options.max_entries) + control_bytes(cell.workers()) +
-                       topology_xml_.size() + subject->bytes(cell) + timed_bytes +
-                       4 * zeroipc::format::structure_alignment;
+    auto const processes = cell.workers() + processes_beside(cell.mode);
+    auto const board_bytes = cell.mode == Mode::kill ? kill_board_bytes(cell.workers()) : 0;
+    auto const total = zeroipc::format::table_end(options.max_entries) + control_bytes(processes) +
+                       topology_xml_.size() + subject->bytes(cell) + timed_bytes + board_bytes +
+                       5 * zeroipc::format::structure_alignment;
     auto memory = Memory::create(name.text(), total, options);
     auto const xml = memory.add("topology", topology_xml_.size(), [&](std::byte* at) {
         std::memcpy(at, topology_xml_.data(), topology_xml_.size());
     });
-    auto const place = memory.add(control_name, control_bytes(cell.workers()), [](std::byte*) {});
+    auto const place = memory.add(control_name, control_bytes(processes), [](std::byte*) {});
     Initial initial;
     subject->create(memory, cell, initial);
     result.sent = initial.items;
@@ -305,6 +317,7 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
     control.clock = clock_;
     control.think_ns = cell.think_ns;
     if (timed_bytes != 0) control.timed_offset = memory.add("timed", timed_bytes, [](std::byte*) {}).offset;
+    if (board_bytes != 0) control.kill_offset = memory.add("kill", board_bytes, [](std::byte*) {}).offset;
     auto const clients = cell.consumers != 0 ? cell.producers : cell.workers();
     control.due_per_s = cell.load_percent == all_due_at_once
                             ? 1e12
@@ -323,19 +336,24 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
 
     std::optional<KernelQueues> queues;
     if (cell.is_kernel_queue()) queues.emplace(cell);
-    Pool pool;
-    pool.start(name.text(), cell.workers(), queues ? &*queues : nullptr, random_() % 4096, options_.started);
-    queues.reset();
-
     auto const limit = options_.watchdog.count() > 0
                            ? options_.watchdog
                            : std::chrono::milliseconds(20'000 + cell.window_ns / 100'000);
+    std::optional<Killing> killing;
+    if (cell.mode == Mode::kill)
+        killing.emplace(cell, control, kill_board_at(memory.base(), control.kill_offset), kill_seed_, limit);
+    Pool pool;
+    pool.start(name.text(), 0, cell.workers() + (killing ? 1 : 0), queues ? &*queues : nullptr,
+               random_() % 4096, options_.started);
+    queues.reset();
+
     auto const deadline = std::chrono::steady_clock::now() + limit;
     auto const set = watched_signals();
     while (!pool.empty() && result.error.empty() && !result.interrupted) {
         while (auto const death = pool.reap()) {
             auto const& report = control.reports[death->worker];
             if (death->status == 0 && report.finished == 1) continue;
+            if (killing && killing->expects(death->worker, death->status)) continue;
             // Until a worker has left our group, Ctrl-C on the terminal is for it too.
             if (WIFSIGNALED(death->status) &&
                 (WTERMSIG(death->status) == SIGINT || WTERMSIG(death->status) == SIGTERM) && interrupted()) {
@@ -346,8 +364,12 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
                 result.error = describe(cell, placement, death->worker) + " " + describe(death->status);
             if (report.failed == 1) result.error += ": " + std::string(report.error.view());
         }
+        if (killing && pool.empty() && result.error.empty() && !result.interrupted &&
+            killing->wants_examiner())
+            pool.start(name.text(), examiner_of(cell.workers()), examiner_of(cell.workers()) + 1, nullptr, 0,
+                       {});
         if (pool.empty() || !result.error.empty()) break;
-        auto const left =
+        auto left =
             std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - std::chrono::steady_clock::now());
         if (left.count() <= 0) {
             result.error = "no end after " + std::to_string(std::chrono::duration<double>(limit).count()) +
@@ -359,6 +381,7 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
             }
             break;
         }
+        if (killing) left = std::min(left, killing->step(pool));
         // The coordinator sleeps: it must not compete with the workers.
         std::timespec const wait{static_cast<std::time_t>(left.count() / 1'000'000'000),
                                  static_cast<long>(left.count() % 1'000'000'000)};
@@ -369,6 +392,8 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
     pool.end_all();
 
     result.start_at = control.start_at.value.load();
+    if (killing && result.error.empty() && !result.interrupted)
+        result.kill = killing->finish(initial.items, initial.sum);
     for (std::uint32_t i = 0; i < cell.workers(); ++i) {
         WorkerResult worker;
         worker.role = role_of(cell, i);
@@ -407,6 +432,15 @@ void Coordinator::judge(Cell const& cell, RunResult& result) const {
     }
     if (cell.counts()) result.received = result.counted;
     result.sums_equal = result.sent_sum == received_sum;
+    if (result.kill) {
+        auto const& kill = *result.kill;
+        result.sent = kill.put;
+        result.received = kill.taken;
+        result.sums_equal = kill.sums_equal;
+        result.order_violations = kill.order_violations;
+        result.corrupt_items = kill.corrupt_items;
+        result.operations = kill.operations;
+    }
     result.start_skew_ns = clock_.to_ns(latest - earliest);
     auto const& first = result.workers.front().report;
     result.probe_before_ns = first.probe_before_ns;
@@ -432,6 +466,7 @@ void Coordinator::judge(Cell const& cell, RunResult& result) const {
          "involuntary_switches");
     flag(result.steal_share > 0.01, "steal");
     flag(result.operations == 0, "no_progress");
+    flag(result.kill && result.kill->late, "late_kill");
 
     // One node is all that there is, whether the kernel says so or not.
     bool const elsewhere = topology_.numa_nodes() > 1 && cell.home != "left" && first.memory_verified == 0;
@@ -448,6 +483,13 @@ void Coordinator::judge(Cell const& cell, RunResult& result) const {
                     " pages lie on node " + std::to_string(result.memory_node)
               : "the pages do not lie interleaved") +
              std::string(" (--lenient-placement makes this a flag)"));
+    fail(result.operations == 0, "no operation succeeded in the window");
+    if (result.kill) {
+        // Who does not claim kill safety has results, not faults.
+        if (result.kill->claims_kill_safety)
+            for (auto const& fault : result.kill->faults) fail(true, fault);
+        return;
+    }
     fail(result.sent != result.received,
          std::to_string(result.sent) + " sent and " + std::to_string(result.received) + " received");
     fail(!result.sums_equal, "the sums of what was sent and received differ");
@@ -455,7 +497,6 @@ void Coordinator::judge(Cell const& cell, RunResult& result) const {
          std::to_string(result.order_violations) + " items out of their producer's order");
     fail(result.corrupt_items != 0,
          std::to_string(result.corrupt_items) + " items were not what their producer wrote");
-    fail(result.operations == 0, "no operation succeeded in the window");
 }
 
 }  // namespace zeroipc::bench

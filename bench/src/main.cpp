@@ -133,7 +133,8 @@ void describe(CLI::App& app, Arguments& a) {
     };
     list_option(app.add_option("--variant", a.variants,
                                "Names or patterns of variants (* and ?); default: the default one"));
-    list_option(app.add_option("--mode", a.modes, "throughput, pingpong, latency; default: the first two"));
+    list_option(
+        app.add_option("--mode", a.modes, "throughput, pingpong, latency, kill; default: the first two"));
     list_option(app.add_option("--producers", a.producers, "Numbers of producers; default 1"));
     list_option(app.add_option("--consumers", a.consumers, "Numbers of consumers; default 1"));
     list_option(app.add_option("--payload", a.payloads, "Item sizes in bytes; default 8"));
@@ -157,6 +158,9 @@ void describe(CLI::App& app, Arguments& a) {
         "which operations become due, whether or not earlier ones are done; 0: a closed loop; default 0"));
     list_option(
         app.add_option("--arrivals", a.axes.arrivals, "With --load: poisson, constant; default poisson"));
+    list_option(app.add_option(
+        "--victim", a.axes.victims,
+        "Mode kill, of a queue: which worker is killed: producer, consumer, any; default any"));
     list_option(
         app.add_option("--batch", a.axes.batches, "Items that a queue's operation moves at once; default 1"));
     list_option(

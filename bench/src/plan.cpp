@@ -11,6 +11,7 @@
 #include <set>
 #include <sstream>
 
+#include "zeroipc/bench/kill_board.hpp"
 #include "zeroipc/bench/mix.hpp"
 #include "zeroipc/bench/pinning.hpp"
 #include "zeroipc/bench/placement.hpp"
@@ -24,6 +25,8 @@ char const* to_string(Mode mode) {
             return "pingpong";
         case Mode::latency:
             return "latency";
+        case Mode::kill:
+            return "kill";
         case Mode::throughput:
             break;
     }
@@ -31,9 +34,9 @@ char const* to_string(Mode mode) {
 }
 
 Mode mode_named(std::string const& name) {
-    for (auto const mode : {Mode::throughput, Mode::pingpong, Mode::latency})
+    for (auto const mode : {Mode::throughput, Mode::pingpong, Mode::latency, Mode::kill})
         if (name == to_string(mode)) return mode;
-    throw PlanError("mode '" + name + "'; use throughput, pingpong or latency");
+    throw PlanError("mode '" + name + "'; use throughput, pingpong, latency or kill");
 }
 
 std::string Cell::key() const {
@@ -56,6 +59,7 @@ std::string Cell::key() const {
     if (think_ns != usual.think_ns) text << "/think" << think_ns << "ns";
     if (mode == Mode::latency)
         text << (load_percent == 0 ? "/closed" : '/' + arrivals + std::to_string(load_percent));
+    if (mode == Mode::kill && consumers != 0) text << '/' << victim;
     if (batch != usual.batch) text << "/batch" << batch;
     if (!placement.empty()) text << '/' << placement;
     if (home != usual.home) text << "/home_" << home;
@@ -115,6 +119,7 @@ void check(bool right, std::string const& message) {
 }
 
 constexpr std::uint32_t most_replicas = 1000;
+constexpr std::uint64_t least_kill_window_ns = 100'000'000;
 
 void check_cell(Cell const& cell) {
     auto const sizes = payload_sizes(cell.structure());
@@ -145,6 +150,21 @@ void check_cell(Cell const& cell) {
           "arrivals '" + cell.arrivals + "'; use poisson or constant");
     check(cell.mode != Mode::latency || cell.window_ns <= 60'000'000'000,
           "mode latency has windows of at most a minute");
+    if (cell.mode == Mode::kill) {
+        check(cell.payload_bytes == kill_payload_bytes, "payload of " + text(cell.payload_bytes) +
+                                                            " bytes; mode kill is compiled for " +
+                                                            text(kill_payload_bytes));
+        check(cell.window_ns >= least_kill_window_ns,
+              "a window of " + text(cell.window_ns / 1'000'000) +
+                  " ms; mode kill counts in intervals of 10 ms, use " +
+                  text(least_kill_window_ns / 1'000'000) + " or more");
+        check(cell.workers() + processes_beside(cell.mode) <= most_workers,
+              text(cell.workers()) + " workers; mode kill has at most " +
+                  text(most_workers - processes_beside(cell.mode)));
+        check(cell.victim == "producer" || cell.victim == "consumer" || cell.victim == "any",
+              "victim '" + cell.victim + "'; use producer, consumer or any");
+        check(cell.workers() >= 2, "mode kill needs a survivor: use at least 2 workers");
+    }
     try {
         static_cast<void>(home_named(cell.home));
     } catch (std::invalid_argument const& wrong) {
@@ -270,7 +290,7 @@ private:
     std::set<std::string> keys_;
 };
 
-/// Points of mode latency with each load; the others as they are.
+/// Points of mode latency with each load, those of mode kill with each victim; the others as they are.
 std::vector<Cell> with_loads(Sweep const& sweep, std::vector<Cell> points) {
     std::vector<Cell> all;
     for (auto& point : points) {
@@ -280,6 +300,9 @@ std::vector<Cell> with_loads(Sweep const& sweep, std::vector<Cell> points) {
             some.front().think_ns = 0;
             vary(some, sweep.load_percents, &Cell::load_percent);
             vary(some, sweep.arrivals, &Cell::arrivals);
+        } else if (point.mode == Mode::kill) {
+            some.front().batch = 1;
+            if (point.consumers != 0) vary(some, sweep.victims, &Cell::victim);
         }
         all.insert(all.end(), some.begin(), some.end());
     }
@@ -338,7 +361,8 @@ void expand_points(Collector& collector, Sweep const& sweep, std::vector<Cell> c
             one.consumers = 0;
             collector.add_bound(bound_empty, one);
         }
-        if (point.mode != Mode::latency && point.producers == 1 && point.consumers == 1)
+        bool const moves_most = point.mode == Mode::throughput || point.mode == Mode::pingpong;
+        if (moves_most && point.producers == 1 && point.consumers == 1)
             for (auto const* const queue : kernel_queues) {
                 auto at = point;
                 for (auto const capacity : sweep.capacities) {
@@ -349,7 +373,7 @@ void expand_points(Collector& collector, Sweep const& sweep, std::vector<Cell> c
         for (auto const& name : names) {
             auto cell = point;
             cell.variant = name;
-            if (cell.is_bound() && cell.mode == Mode::latency) continue;
+            if (cell.is_bound() && !moves_most) continue;
             if (name == bound_fetch_add) {
                 if (cell.mode == Mode::throughput)
                     collector.add_handicapped(sweep, Collector::bound_at(bound_fetch_add, point));
@@ -398,7 +422,7 @@ std::vector<Cell> expand(Suite const& suite) {
             if (names.contains(structure)) {
                 if (sweep.modes == std::vector{Mode::pingpong})
                     throw PlanError("a " + std::string(structure) +
-                                    " has no round trip; use mode throughput or latency");
+                                    " has no round trip; use mode throughput, latency or kill");
                 expand_points(collector, sweep,
                               mixed_points(sweep, base, structure == std::string_view("map")),
                               names[structure]);

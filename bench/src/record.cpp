@@ -8,6 +8,7 @@
 #include <optional>
 #include <system_error>
 
+#include "kill/record.hpp"
 #include "zeroipc/bench/fairness.hpp"
 #include "zeroipc/bench/steady.hpp"
 
@@ -83,6 +84,7 @@ json intervals_of(Cell const& cell, RunResult const& result) {
 }
 
 json fairness_of(Cell const& cell, RunResult const& result) {
+    if (cell.mode == Mode::kill) return nullptr;  // the dead one had less time
     std::vector<double> shares;
     for (std::size_t i = 0; i < result.workers.size(); ++i)
         if (counts_operations(cell, i))
@@ -129,6 +131,7 @@ json workload_of(Cell const& cell) {
             {"mix", map ? json(cell.mix) : json(nullptr)},
             {"keys", map ? json(cell.keys) : json(nullptr)},
             {"filled_percent", stack || map ? json(cell.filled_percent) : json(nullptr)},
+            {"victim", cell.mode == Mode::kill && cell.consumers != 0 ? json(cell.victim) : json(nullptr)},
             {"placement", cell.placement.empty() ? json(nullptr) : json(cell.placement)}};
 }
 
@@ -247,6 +250,12 @@ json worker_of(Cell const& cell, WorkerResult const& worker, RunResult const& re
                 {"major_faults", report.major_faults},
                 {"voluntary_switches", report.voluntary_switches},
                 {"involuntary_switches", report.involuntary_switches}};
+    if (report.finished != 1) {  // killed: it had no time to report
+        for (char const* const what :
+             {"minor_faults", "major_faults", "voluntary_switches", "involuntary_switches"})
+            object[what] = nullptr;
+        return object;
+    }
     if (worker.role == "producer" || cell.consumers == 0) object["full"] = report.full;
     if (worker.role == "consumer" || cell.structure() == "stack") object["empty"] = report.empty;
     if (cell.structure() == "map") object["misses"] = report.misses;
@@ -308,6 +317,7 @@ json to_record(Cell const& cell, RunResult const& result, RunPlace const& place)
         {"separate_cores", result.separate_cores < 0 ? json(nullptr) : json(result.separate_cores == 1)},
         {"throughput",
          result.ok && cell.mode == Mode::throughput ? throughput_of(cell, result) : json(nullptr)},
+        {"kill", result.ok && result.kill ? kill_record(cell, result) : json(nullptr)},
         {"latency", nullptr},
         {"latency_uncorrected", nullptr},
         {"load", load_of(cell, result)},

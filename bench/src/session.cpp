@@ -10,6 +10,7 @@
 #include <set>
 #include <sstream>
 
+#include "kill/session.hpp"
 #include "zeroipc/bench/environment.hpp"
 #include "zeroipc/bench/record.hpp"
 #include "zeroipc/tools/progress.hpp"
@@ -112,7 +113,9 @@ void Session::call(benchmark::State& state, std::size_t cell) {
     auto const add = [&](nlohmann::json const& from, char const* name) {
         if (from.contains(name) && from[name].is_number()) counters[name] = from[name].get<double>();
     };
-    if (cells_[cell].mode == Mode::throughput) {
+    if (cells_[cell].mode == Mode::kill) {
+        cost = add_kill_counters(record["kill"], counters);
+    } else if (cells_[cell].mode == Mode::throughput) {
         auto const& throughput = record["throughput"];
         cost = 1.0 / throughput["operations_per_s"].get<double>();
         add(throughput, "operations_per_s");
@@ -155,6 +158,7 @@ double seconds_of(Cell const& cell) {
     constexpr double start_up_s = 0.08;
     // A load is found out by a run of a quarter of the window.
     double const runs = cell.mode == Mode::latency && cell.load_percent != 0 ? 1.25 : 1;
+    if (cell.mode == Mode::kill) return kill_seconds_of(cell);
     return runs * static_cast<double>(cell.window_ns) * 1e-9 + (runs > 1 ? 2 : 1) * start_up_s;
 }
 
@@ -297,7 +301,8 @@ void Session::measure() {
                 if (done_.contains({cell, round})) continue;
                 if (coordinator_.interrupted()) break;
                 progress.begin(cells_[cell].key());
-                auto const result = coordinator_.run(cells_[cell]);
+                auto const result =
+                    coordinator_.run(cells_[cell], kill_seed(options_.seed, cells_[cell].key(), round));
                 if (result.interrupted) break;
                 if (!result.ok) {
                     ++failed_;

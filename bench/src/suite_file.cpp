@@ -111,6 +111,7 @@ Sweep read_sweep(toml::table const& table, std::filesystem::path const& file) {
         {"push_percent", [&] { numbers(sweep.push_percents, 0); }},
         {"filled_percent", [&] { numbers(sweep.filled_percents, 0); }},
         {"load_percent", [&] { numbers(sweep.load_percents, 0); }},
+        {"victim", [&] { texts(sweep.victims); }},
         {"arrivals", [&] { texts(sweep.arrivals); }},
         {"handicap_ns", [&] { sweep.handicaps_ns = read_list<double, double>(*at, file, key); }},
         {"handicap_workers",

@@ -13,6 +13,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "kill/subjects.hpp"
 #include "zeroipc/bench/huge_pages.hpp"
 #include "zeroipc/bench/isolation.hpp"
 #include "zeroipc/bench/perf_counters.hpp"
@@ -57,6 +58,10 @@ public:
 
     void run() {
         pin();
+        if (control_.mode == Mode::kill) {
+            take_part_in_kill();
+            return;
+        }
         auto const subject = find_subject(control_.variant.view(), control_.payload_bytes);
         if (!subject)
             throw std::logic_error("this program has no variant " + std::string(control_.variant.view()));
@@ -96,6 +101,11 @@ public:
             control_.start_at.value.store(bench_.clock.ticks() + control_.clock.to_ticks(100'000.0),
                                           std::memory_order_relaxed);
         });
+        begin_window();
+    }
+
+    /// Returns at the window's start, or at once if that is past.
+    void begin_window() {
         bench_.window_ticks = control_.clock.to_ticks(static_cast<double>(control_.window_ns));
         if (control_.due_per_s > 0)
             bench_.interval_ticks = control_.clock.ticks_per_ns * 1e9 / control_.due_per_s;
@@ -133,6 +143,27 @@ public:
     }
 
 private:
+    /// A worker of a kill cell; or who takes the dead one's place, and waits until then; or who examines what is left.
+    void take_part_in_kill() {
+        auto& board = kill_board_at(memory_.base(), control_.kill_offset);
+        auto const& subject = find_kill_subject(control_.variant.view());
+        bool const newcomer = index_ == newcomer_of(control_.workers);
+        auto const place = newcomer ? board.victim : index_;
+        KillPart part{bench_, board, index_, place < control_.producers, [this] { until_start(); }};
+        if (index_ == examiner_of(control_.workers)) {
+            subject.examine(part, memory_);
+            return;
+        }
+        if (newcomer) {
+            bench_.role_index = part.producer ? control_.producers : control_.consumers;
+            prefault(memory_.base(), memory_.bytes());
+            board.wait_until_called();
+            part.until_start = [this] { begin_window(); };
+        }
+        subject.work(part, memory_);
+        window_over();
+    }
+
     void pin() {
         // The coordinator discovered the machine; doing it again in each worker would cost more than the
         // window.
@@ -285,7 +316,8 @@ int worker_main(std::string const& segment, std::uint32_t index, int parent) {
         auto const place = memory.find(control_name);
         if (!place) throw std::runtime_error("segment " + segment + " has no control block");
         auto& control = control_at(memory.base(), place->offset);
-        if (index >= control.workers) throw std::runtime_error("there is no worker " + std::to_string(index));
+        if (index >= control.workers + processes_beside(control.mode))
+            throw std::runtime_error("there is no worker " + std::to_string(index));
         auto& report = control.reports[index];
         try {
             Worker(memory, control, index).run();
@@ -294,6 +326,10 @@ int worker_main(std::string const& segment, std::uint32_t index, int parent) {
         } catch (std::exception const& failure) {
             report.error.assign(failure.what());
             report.failed = 1;
+            // Behind a kill a failure is a result, and the others' work goes on.
+            if (control.mode == Mode::kill &&
+                kill_board_at(memory.base(), control.kill_offset).killed_at.value.load() != 0)
+                return 1;
             control.abandon.value.store(1, std::memory_order_relaxed);
             return 1;
         }

@@ -8,7 +8,7 @@ from typing import Any, Dict, List
 import jinja2
 from markupsafe import Markup
 
-from . import resolution, stats, wording
+from . import kills, resolution, stats, wording
 from .figures import Drawn
 from .records import RunFolder
 from .summary import CellSummary, Comparison, Target, cells, comparisons, flag_rows, targets
@@ -39,6 +39,7 @@ def _context(folder: RunFolder, figures: List[Drawn]) -> Dict[str, Any]:
         "verdicts": [_verdict(one) for one in compared],
         "targets": [_target(one) for one in targets(folder)],
         "figures": [{"drawn": one, "svg": Markup(one.svg)} for one in figures],
+        "kills": kills.texts(frame),
         "groups": _groups(cells(frame)),
         "environment": folder.environment,
         "failed": [{"cell": row["cell"], "round": row["round"], "error": row["error"]} for _, row in failed.iterrows()],

@@ -124,12 +124,14 @@ def _check(record: Any, path: Path, number: int) -> None:
 
 
 def _row(record: Dict[str, Any]) -> Dict[str, Any]:
-    """One record as a flat row; `value` is what its mode is judged by, operations_per_s, p50_ns or p99_ns."""
+    """One record as a flat row; `value` is what its mode is judged by, operations_per_s, p50_ns, p99_ns or after_per_s."""
     throughput = record["throughput"] or {}
     latency = record["latency"] or {}
     verification = record["verification"] or {}
+    kill = record.get("kill") or {}
     value = {"throughput": throughput.get("operations_per_s"), "pingpong": latency.get("p50_ns"),
-             "latency": latency.get("p99_ns")}[record["mode"]]
+             "latency": latency.get("p99_ns"),
+             "kill": kill.get("survivors", {}).get("after_per_s")}[record["mode"]]
     failed = record["status"] != "ok" or verification.get("passed") is False
     capacity = record["capacity"]
     return {
@@ -155,6 +157,7 @@ def _row(record: Dict[str, Any]) -> Dict[str, Any]:
         "curve": tuple((float(p), float(ns)) for p, ns in latency.get("curve") or ()),
         "clock_source": (record.get("clock") or {}).get("source", "unknown"),
         "placement_verified": (record.get("placement") or {}).get("verified"),
+        "kill": kill,
         "checked": bool(verification),
         "value": float("nan") if value is None else float(value),
         "usable": not failed and value is not None,
@@ -176,6 +179,8 @@ def _workload(record: Dict[str, Any]) -> str:
     load = record.get("load")
     if load:
         parts.append(f"{load['arrivals']} arrivals at {load['percent']}%" if load["percent"] else "closed loop")
+    if of.get("victim"):
+        parts.append("any worker killed" if of["victim"] == "any" else f"a {of['victim']} killed")
     if of.get("batch", 1) != 1:
         parts.append(f"batches of {of['batch']}")
     return ", ".join(parts)

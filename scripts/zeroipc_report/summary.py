@@ -76,7 +76,7 @@ class Target:
 
 def better_of(mode: str) -> Better:
     """Which way the quantity that a mode is judged by improves."""
-    return Better.HIGHER if mode == "throughput" else Better.LOWER
+    return Better.HIGHER if mode in ("throughput", "kill") else Better.LOWER
 
 
 def by_round(rows: pd.DataFrame) -> pd.Series:
@@ -98,8 +98,8 @@ def cells(frame: pd.DataFrame) -> List[CellSummary]:
 
 
 def comparisons(frame: pd.DataFrame) -> List[Comparison]:
-    """Every variant against the default of its structure at the same point, in the points' order."""
-    variants = frame[frame["kind"] == "variant"]
+    """Every variant against the default of its structure at the same point, in the points' order; kills are not judged."""
+    variants = frame[(frame["kind"] == "variant") & (frame["mode"] != "kill")]
     found = []
     for (point, _), rows in variants.groupby(["point", "structure"], sort=False):
         defaults = rows[rows["is_default"]]

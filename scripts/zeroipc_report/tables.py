@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from . import resolution, wording
+from . import kills, resolution, wording
 from .records import Point, RunFolder
 from .stats import Verdict
 from .summary import CellSummary, Comparison, Target, cells, comparisons, targets
@@ -29,6 +29,9 @@ def show(folder: RunFolder, stream: Optional[TextIO] = None) -> None:
     console = Console(file=stream, width=width, highlight=False)
     compared = comparisons(folder.frame)
     for table in _cell_tables(cells(folder.frame), compared, width >= ROOM_FOR_RATIOS):
+        console.print(table)
+        console.print()
+    for table in kills.tables(folder.frame):
         console.print(table)
         console.print()
     console.print(Text("Numbers to show, at 1P1C, 8 B, capacity 1024", style="bold"))

@@ -20,11 +20,14 @@ FLAGS = {
     "steal": "the host ran something else on these CPUs",
     "no_progress": "a worker completed nothing inside the window",
     "not_steady": "the throughput changed during the window, and what came after was less than half of it",
+    "late_kill": "the kill came too late in the window to see what followed",
     "memory_elsewhere": "the memory was not known to lie on the NUMA node asked for",
 }
-UNITS = {"throughput": "million/s", "pingpong": "ns", "latency": "ns"}
-MODES = {"throughput": "Throughput", "pingpong": "Round trip", "latency": "Latency (99th percentile)"}
-QUANTITIES = {"throughput": "throughput", "pingpong": "round trip", "latency": "latency (p99)"}
+UNITS = {"throughput": "million/s", "pingpong": "ns", "latency": "ns", "kill": "million/s"}
+MODES = {"throughput": "Throughput", "pingpong": "Round trip", "latency": "Latency (99th percentile)",
+         "kill": "Survivors behind a kill"}
+QUANTITIES = {"throughput": "throughput", "pingpong": "round trip", "latency": "latency (p99)",
+              "kill": "survivors' throughput"}
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -39,7 +42,7 @@ def number(value: float, digits: int = 3) -> str:
 
 def in_unit(value: float, mode: str) -> float:
     """A value in the unit that its mode is shown in: operations a second become millions a second."""
-    return value / 1e6 if mode == "throughput" else value
+    return value / 1e6 if mode in ("throughput", "kill") else value
 
 
 def interval(low: float, high: float, digits: int = 3) -> str:

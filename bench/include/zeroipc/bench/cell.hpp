@@ -14,6 +14,7 @@ enum class Mode : std::uint32_t {
     throughput = 0,  ///< closed loop: every worker does its operation as fast as it can
     pingpong = 1,    ///< one item in flight between two workers: round trips
     latency = 2,     ///< single operations, in a closed loop or on a schedule
+    kill = 3,        ///< as throughput, and one worker is killed inside the window
 };
 
 char const* to_string(Mode mode);
@@ -55,6 +56,7 @@ struct Cell {
     std::string keys{"uniform"};      ///< which keys: see mix.hpp
     std::uint32_t filled_percent = 50;  ///< of the map's capacity (a stack's too), before the window
 
+    std::string victim{"any"};        ///< mode kill, of a queue: "producer", "consumer" or "any"
     std::uint32_t load_percent = 0;   ///< mode latency: of what the variant can do at most; 0: a closed loop
     std::string arrivals{"poisson"};  ///< mode latency: or "constant"
     double handicap_ns = 0;           ///< throughput: spun after each look at the clock; 0: none

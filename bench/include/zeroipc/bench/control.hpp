@@ -118,6 +118,7 @@ struct alignas(line_bytes) Control {
     double due_per_s;            ///< operations that are due, of one worker; 0: a closed loop
     std::uint32_t poisson;       ///< 1: as a Poisson process; 0: at equal distances
     std::uint64_t timed_offset;  ///< mode latency: a Timed a worker in the segment
+    std::uint64_t kill_offset;   ///< mode kill: the KillBoard in the segment
     std::uint32_t batch, push_percent, filled_percent;
     std::uint64_t seed;  ///< of what workers draw
     Text variant, mix, keys;

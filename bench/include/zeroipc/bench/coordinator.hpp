@@ -16,6 +16,7 @@
 #include "control.hpp"
 #include "energy.hpp"
 #include "histogram.hpp"
+#include "kill_result.hpp"
 #include "pinning.hpp"
 #include "placement.hpp"
 #include "separation.hpp"
@@ -56,8 +57,9 @@ struct RunResult {
     double saturation_per_s = 0;   ///< mode latency with a load: measured just before
     std::unique_ptr<Histogram> from_due, from_begin;  ///< mode latency: of all workers; see Timed
     bool asked_fifo = false, asked_locked = false;
-    std::string perf_events;    ///< as asked
-    std::uint32_t repeats = 0;  ///< earlier tries whose workers started too far apart
+    std::string perf_events;         ///< as asked
+    std::uint32_t repeats = 0;       ///< earlier tries whose workers started too far apart
+    std::optional<KillResult> kill;  ///< mode kill
     std::vector<WorkerResult> workers;
     std::vector<std::string> flags;
 };
@@ -90,7 +92,8 @@ public:
     /// Workers that started more than 1% of the window apart are sent again, three times at most.
     /// \throws std::exception only for what would fail every run; what goes wrong in one run stands in its
     /// result.
-    RunResult run(Cell const& cell);
+    /// \param kill_seed mode kill: of victim and moment.
+    RunResult run(Cell const& cell, std::uint64_t kill_seed = 0);
 
     /// True once SIGINT or SIGTERM has come.
     bool interrupted();
@@ -110,6 +113,7 @@ private:
     SeparationGate gate_;
     EnergyMeter energy_;
     std::mt19937_64 random_;
+    std::uint64_t kill_seed_ = 0;  ///< of the run that goes on
     bool interrupted_ = false;
 };
 

@@ -38,6 +38,7 @@ struct Sweep {
     std::vector<std::string> arrivals{"poisson"};
     // Of queues:
     std::vector<std::uint32_t> batches{1};
+    std::vector<std::string> victims{"any"};  ///< mode kill
     // Of stacks and maps, whose workers have no roles:
     std::vector<std::uint32_t> workers{1};
     std::vector<std::uint32_t> push_percents{50};

@@ -148,11 +148,18 @@ std::size_t take(Channel& channel, Item* items, std::size_t count) {
     return channel.try_pop(*items) ? 1 : 0;
 }
 
+/// What most loops do at a look at the clock beside metering.
+struct NothingOnLook {
+    void operator()(std::uint64_t /*now*/, std::uint64_t /*done*/) const noexcept {}
+};
+
 /// Repeats `attempt` until the window is over, with a look at the clock now and then. It returns how many items it
 /// moved; 0 is a refusal, after which the pacer makes its pauses. \return refusals.
 /// Always part of its caller: else what `attempt` counts would live in memory, at a nanosecond and more an operation.
-template <class Attempt>
-[[gnu::always_inline]] inline std::uint64_t until_window_end(Bench& bench, Attempt&& attempt) {
+/// \param on_look called with the time and the items moved so far.
+template <class Attempt, class OnLook = NothingOnLook>
+[[gnu::always_inline]] inline std::uint64_t until_window_end(Bench& bench, Attempt&& attempt,
+                                                             OnLook&& on_look = {}) {
     constexpr double least_hiccup_ns = 20'000;
     std::uint64_t refusals = 0;
     std::uint64_t now = 0;
@@ -177,6 +184,7 @@ template <class Attempt>
         now = bench.look();
         intervals.note(now, done);
         hiccups.look(now);
+        on_look(now, done);
     } while (now < bench.window_end && !bench.abandoned());
     intervals.finish(now, done);
     report.hiccups = hiccups.finish();
