@@ -1,0 +1,18 @@
+# Tests of the C library. They link both libraries: what one writes, the other reads.
+find_package(nlohmann_json 3.9 REQUIRED)
+add_library(zeroipc_c_testing INTERFACE)
+target_include_directories(zeroipc_c_testing INTERFACE ${CMAKE_CURRENT_LIST_DIR}/include src ${zeroipc_c_made})
+target_link_libraries(zeroipc_c_testing INTERFACE zeroipc_testing nlohmann_json::nlohmann_json)
+target_compile_definitions(zeroipc_c_testing INTERFACE ZEROIPC_FORMAT_DIR="${CMAKE_CURRENT_SOURCE_DIR}/../format")
+
+zeroipc_add_test(c_memory tests/memory_test.cpp LABELS fast LIBS zeroipc::c zeroipc_c_testing)
+zeroipc_add_test(c_golden tests/golden_test.cpp LABELS fast LIBS zeroipc::c zeroipc_c_testing)
+
+add_test(NAME c_example_queue COMMAND zeroipc_c_example_queue)
+set_tests_properties(c_example_queue PROPERTIES LABELS fast PASS_REGULAR_EXPRESSION "^42\n$")
+add_test(NAME c_example_array COMMAND zeroipc_c_example_array)
+set_tests_properties(c_example_array PROPERTIES LABELS fast PASS_REGULAR_EXPRESSION "^42 of 140\n$")
+add_test(NAME c_example_stack COMMAND zeroipc_c_example_stack)
+set_tests_properties(c_example_stack PROPERTIES LABELS fast PASS_REGULAR_EXPRESSION "^42 before 41\n$")
+add_test(NAME c_example_map COMMAND zeroipc_c_example_map)
+set_tests_properties(c_example_map PROPERTIES LABELS fast PASS_REGULAR_EXPRESSION "^apples: 8\n$")
