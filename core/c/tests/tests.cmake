@@ -7,6 +7,8 @@ target_compile_definitions(zeroipc_c_testing INTERFACE ZEROIPC_FORMAT_DIR="${CMA
 
 zeroipc_add_test(c_memory tests/memory_test.cpp LABELS fast LIBS zeroipc::c zeroipc_c_testing)
 zeroipc_add_test(c_golden tests/golden_test.cpp LABELS fast LIBS zeroipc::c zeroipc_c_testing)
+zeroipc_add_test(c_interop tests/interop_test.cpp LABELS fast LIBS zeroipc::c zeroipc_c_testing)
+zeroipc_add_test(c_kill tests/kill_test.cpp LABELS fast medium LIBS zeroipc::c zeroipc_c_testing)
 
 add_test(NAME c_example_queue COMMAND zeroipc_c_example_queue)
 set_tests_properties(c_example_queue PROPERTIES LABELS fast PASS_REGULAR_EXPRESSION "^42\n$")
@@ -16,3 +18,7 @@ add_test(NAME c_example_stack COMMAND zeroipc_c_example_stack)
 set_tests_properties(c_example_stack PROPERTIES LABELS fast PASS_REGULAR_EXPRESSION "^42 before 41\n$")
 add_test(NAME c_example_map COMMAND zeroipc_c_example_map)
 set_tests_properties(c_example_map PROPERTIES LABELS fast PASS_REGULAR_EXPRESSION "^apples: 8\n$")
+
+# Not a test: what an operation costs in C and in C++.
+add_executable(zeroipc_c_compare EXCLUDE_FROM_ALL tests/compare.cpp)
+target_link_libraries(zeroipc_c_compare PRIVATE zeroipc::c zeroipc::zeroipc zeroipc_options)
