@@ -1,6 +1,7 @@
 /* The bytes of a map of buckets, shared by operations, the traffic of blocks, and recovery. Argument: format/map.md. */
 #pragma once
 
+#include "hash.h"
 #include "structure.h"
 #include "zeroipc/map.h"
 
@@ -147,3 +148,40 @@ void zeroipc_shrink(struct table* t, uint64_t bucket, unsigned slot, uint64_t af
 void zeroipc_trim(struct table* t, uint64_t bucket);
 /* Finishes or undoes what a dead handle was doing with a block. False: undecided. */
 bool zeroipc_recover_block(struct table* t);
+
+#define NONE SLOTS
+/* A bucket as it was looked at, and the slot of the key in it, or NONE. */
+struct sight {
+    uint64_t now;
+    unsigned slot;
+};
+
+/* Sizes of a key in words and of a value in bytes. Passed as constants where an operation is compiled for the most common ones,
+ * a word each. */
+struct sizes {
+    uint64_t key_words;
+    uint64_t value;
+};
+#define ONE_WORD_EACH ((struct sizes){1, 8})
+static inline struct sizes sizes_of(zeroipc_map const* m) {
+    return (struct sizes){m->table.key_words, m->table.value_size};
+}
+static inline bool is_one_word_each(zeroipc_map const* m) {
+    return likely(m->table.key_words == 1 && m->table.value_size == 8);
+}
+#define INLINE static inline __attribute__((always_inline))
+
+/* Takes the key in hand; its bucket. */
+INLINE uint64_t take_key(zeroipc_map* m, void const* key, struct sizes sizes) {
+    m->key[sizes.key_words - 1] = 0;
+    copy_item(m->key, key, m->key_size);
+    return zeroipc_bucket_of(zeroipc_hash(m->key, sizes.key_words, m->table.seed), m->table.bucket_count);
+}
+
+extern char const zeroipc_no_block[];
+/* Looks for the key in hand, and copies its value if `value` is not NULL. Gives its slot and a header that still stood behind
+ * the copy; or NONE, and a header by which the key was absent. */
+enum zeroipc_result zeroipc_locate(zeroipc_map* m, uint64_t bucket, void* value, struct sight* sight);
+/* Whether a key that was not found is absent for certain: the second look behind a negative answer. Not needed before a commit,
+ * which looks itself. */
+bool zeroipc_confirmed_absent(struct table const* t, uint64_t bucket, struct sight const* sight);

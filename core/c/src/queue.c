@@ -5,13 +5,11 @@
 
 #define INDEX_STEP FORMAT_QUEUE_EXCHANGE_INDEX_STEP
 
-static uint8_t* buffer(zeroipc_queue const* q, struct role const* role) {
-    return q->ring.buffers + q->ring.stride * role->spare;
-}
+static bool const refused_here = true;
 
 /* Raises an index to n, from whatever it is: then walks stay short, whoever was killed. A hint, and worth no more rounds than
  * this. */
-static void raise_index(word* index, uint64_t n) {
+__attribute__((noinline)) static void raise_index(word* index, uint64_t n) {
     uint64_t now = load_relaxed(index); /* only the start of a compare-and-swap */
     for (uint64_t round = 0; round < ZEROIPC_PATIENCE && (int64_t)(n - now) > 0; ++round)
         /* (Q4) acq_rel: all below n is done. Partners: (Q3), (Q4), (Q5). */
@@ -31,45 +29,68 @@ static inline void settle(struct role* role) {
     order_for_undertaker();
 }
 
+/* The cell of a position, as it was read. */
+struct view {
+    uint64_t i;
+    uint64_t turn; /* that is waited for */
+    uint64_t value;
+    int64_t ahead; /* turns that the cell is further */
+};
+static inline struct view look_at(struct ring const* r, uint64_t position, uint64_t parity) {
+    struct view v = {position & (r->capacity - 1), 2 * (position >> r->lap_shift) + parity, 0, 0};
+    /* (Q1) acquire: the buffer's bytes, and that all lower positions are done. Partner: (Q2). */
+    v.value = load_acquire(&r->cells[v.i]);
+    v.ahead = ahead_of(r, v.value, v.turn);
+    return v;
+}
+
+enum exchanged { EXCHANGED, LOST, NO_SUCH_BUFFER };
+
+/* Exchanges the spare for the buffer of a cell that is at the turn that is waited for. */
+static inline __attribute__((always_inline)) enum exchanged exchange(zeroipc_queue* q, struct role* role,
+                                                                     uint64_t position, struct view v,
+                                                                     bool to_read) {
+    struct ring const* const r = &q->ring;
+    uint64_t const gained = buffer_of(r, v.value, v.i);
+    if (unlikely(gained >= r->buffer_count)) return NO_SUCH_BUFFER;
+    uint8_t* const place = r->buffers + r->stride * gained;
+    if (to_read) prefetch(place);
+    /* Only an undertaker reads this, after our death; it must find it complete or not pending. */
+    store_relaxed(&q->slot->position, position);
+    store_relaxed(&q->slot->expected, v.value);
+    order_for_undertaker();
+    store_relaxed(role->record, spare_word(role->spare, role->home) | PENDING);
+    order_for_undertaker();
+    /* (Q2) acq_rel, the commit; failing: acquire. Partners: (Q1), (Q2), (Q5), (Q8). */
+    bool const done = cas(&r->cells[v.i], &v.value, (v.turn + 1) << r->turn_shift | (role->spare ^ v.i));
+    if (likely(done)) {
+        role->spare = gained;
+        role->buffer = place;
+        role->seen = position + 1;
+    }
+    settle(role);
+    if (unlikely(done && role->seen % INDEX_STEP == 0)) raise_index(role->index, role->seen);
+    return done ? EXCHANGED : LOST;
+}
+
 /* Push and pop are one: exchange the own spare for the buffer of the first cell that is not done. `parity` of the turn
- * that is waited for: 0 to push (empty), 1 to pop (full). OK, or `negative`. */
-static inline __attribute__((always_inline)) enum zeroipc_result commit(zeroipc_queue* q, struct role* role,
-                                                                        uint64_t parity,
-                                                                        enum zeroipc_result negative) {
+ * that is waited for: 0 to push (empty), 1 to pop (full). OK, or FULL or EMPTY. */
+__attribute__((noinline)) static enum zeroipc_result commit_slowly(zeroipc_queue* q, struct role* role,
+                                                                   uint64_t parity) {
     struct ring const* const r = &q->ring;
     uint32_t pauses = 1;
     uint64_t position = role->seen;
-    prefetch_to_write((void const*)&r->cells[position & (r->capacity - 1)]);
     for (uint64_t round = 0; round < ZEROIPC_PATIENCE; ++round) {
-        uint64_t const i = position & (r->capacity - 1);
-        uint64_t const turn = 2 * (position >> r->lap_shift) + parity;
-        /* (Q1) acquire: the buffer's bytes, and that all lower positions are done. Partner: (Q2). */
-        uint64_t value = load_acquire(&r->cells[i]);
-        int64_t const ahead = ahead_of(r, value, turn);
-        if (likely(ahead == 0)) {
-            uint64_t const gained = buffer_of(r, value, i);
-            if (unlikely(gained >= r->buffer_count))
+        struct view const v = look_at(r, position, parity);
+        if (v.ahead == 0) {
+            enum exchanged const result = exchange(q, role, position, v, parity == 1);
+            if (result == EXCHANGED) return ZEROIPC_OK;
+            if (result == NO_SUCH_BUFFER)
                 return zeroipc_corrupt("queue", "a cell names a buffer that does not exist");
-            if (parity == 1) prefetch(r->buffers + r->stride * gained);
-            /* Only an undertaker reads this, after our death; it must find it complete or not pending. */
-            store_relaxed(&q->slot->position, position);
-            store_relaxed(&q->slot->expected, value);
-            order_for_undertaker();
-            store_relaxed(role->record, spare_word(role->spare, role->home) | PENDING);
-            order_for_undertaker();
-            /* (Q2) acq_rel, the commit; failing: acquire. Partners: (Q1), (Q2), (Q5), (Q8). */
-            if (likely(cas(&r->cells[i], &value, (turn + 1) << r->turn_shift | (role->spare ^ i)))) {
-                role->spare = gained;
-                settle(role);
-                role->seen = position + 1;
-                if (role->seen % INDEX_STEP == 0) raise_index(role->index, role->seen);
-                return ZEROIPC_OK;
-            }
-            settle(role);
             back_off(&pauses);
-        } else if (ahead > 0) {
+        } else if (v.ahead > 0) {
             /* This position is done, and so are those that the cell has been through since. */
-            uint64_t next = position_behind(r, position, ahead);
+            uint64_t next = position_behind(r, position, v.ahead);
             if (next / INDEX_STEP != position / INDEX_STEP) {
                 /* (Q3) acquire: all below it is done. Partner: (Q4). */
                 uint64_t const shared = load_acquire(role->index);
@@ -84,41 +105,55 @@ static inline __attribute__((always_inline)) enum zeroipc_result commit(zeroipc_
              * nothing later (who slept through half of the turns' period sees the sign reversed). */
             fence(memory_order_seq_cst);
             /* (Q5), (Q5) acquire, behind the fence. Partners: (Q2), (Q4). */
-            uint64_t const again = load_acquire(&r->cells[i]);
+            uint64_t const again = load_acquire(&r->cells[v.i]);
             uint64_t const shared = load_acquire(role->index);
             if ((int64_t)(shared - position) > 0)
                 position = role->seen = shared;
-            else if (again == value)
-                return negative;
+            else if (again == v.value)
+                return parity == 0 ? ZEROIPC_FULL : ZEROIPC_EMPTY;
         }
     }
     return zeroipc_no_progress("queue");
+}
+
+/* The same; where nobody is in the way, without more. */
+static inline __attribute__((always_inline)) enum zeroipc_result commit(zeroipc_queue* q, struct role* role,
+                                                                        uint64_t parity) {
+    uint64_t const position = role->seen;
+    prefetch_to_write((void const*)&q->ring.cells[position & (q->ring.capacity - 1)]);
+    struct view const v = look_at(&q->ring, position, parity);
+    if (likely(v.ahead == 0) && likely(exchange(q, role, position, v, parity == 1) == EXCHANGED))
+        return ZEROIPC_OK;
+    return commit_slowly(q, role, parity);
 }
 
 __attribute__((cold, noinline)) static enum zeroipc_result refused(zeroipc_queue const* q, char const* what) {
     enum zeroipc_result const result = refuse_forked(q->handle.memory);
     return result != ZEROIPC_OK ? result : zeroipc_fail(ZEROIPC_MISUSE, "queue: %s", what);
 }
+/* One look tells whether an operation may go on: not in a forked child; and not while the caller has the buffer. */
 static inline enum zeroipc_result may_push(zeroipc_queue const* q) {
-    return likely(!q->handle.memory->forked && !q->lent)
+    return likely(!*q->out.refused)
                ? ZEROIPC_OK
                : refused(q, "a loan is out; publish or cancel it before the next push or loan");
 }
 static inline enum zeroipc_result may_pop(zeroipc_queue const* q) {
-    return likely(!q->handle.memory->forked && !q->taken)
+    return likely(!*q->in.refused)
                ? ZEROIPC_OK
                : refused(q, "a taken item is out; release it before the next pop or take");
 }
+static bool is_out(struct role const* role) { return role->refused == &refused_here; }
+static void take_back(zeroipc_queue* q, struct role* role) { role->refused = &q->handle.memory->forked; }
 
 static inline enum zeroipc_result push_one(zeroipc_queue* q, void const* item) {
-    copy_item(buffer(q, &q->out), item, q->item_size);
-    enum zeroipc_result const result = commit(q, &q->out, 0, ZEROIPC_FULL);
-    if (result == ZEROIPC_OK) prefetch_to_write(buffer(q, &q->out));
+    copy_item(q->out.buffer, item, q->item_size);
+    enum zeroipc_result const result = commit(q, &q->out, 0);
+    if (result == ZEROIPC_OK) prefetch_to_write(q->out.buffer);
     return result;
 }
 static inline enum zeroipc_result pop_one(zeroipc_queue* q, void* item) {
-    enum zeroipc_result const result = commit(q, &q->in, 1, ZEROIPC_EMPTY);
-    if (result == ZEROIPC_OK) copy_item(item, buffer(q, &q->in), q->item_size);
+    enum zeroipc_result const result = commit(q, &q->in, 1);
+    if (result == ZEROIPC_OK) copy_item(item, q->in.buffer, q->item_size);
     return result;
 }
 
@@ -180,40 +215,40 @@ enum zeroipc_result zeroipc_queue_pop(zeroipc_queue* q, void* item, int64_t time
 enum zeroipc_result zeroipc_queue_loan(zeroipc_queue* q, void** item) {
     enum zeroipc_result const result = may_push(q);
     if (result != ZEROIPC_OK) return result;
-    q->lent = true;
-    *item = buffer(q, &q->out);
+    q->out.refused = &refused_here;
+    *item = q->out.buffer;
     return ZEROIPC_OK;
 }
 
 enum zeroipc_result zeroipc_queue_publish(zeroipc_queue* q) {
-    if (!q->lent || q->handle.memory->forked)
+    if (!is_out(&q->out) || q->handle.memory->forked)
         return refused(q, "publish without a loan; ask for one and fill it first");
-    enum zeroipc_result const result = commit(q, &q->out, 0, ZEROIPC_FULL);
+    enum zeroipc_result const result = commit(q, &q->out, 0);
     if (result != ZEROIPC_OK) return result;
-    q->lent = false;
+    take_back(q, &q->out);
     notify(q->items_wait);
     return ZEROIPC_OK;
 }
 
 enum zeroipc_result zeroipc_queue_cancel(zeroipc_queue* q) {
-    if (!q->lent) return refused(q, "cancel without a loan; one publish or cancel for each");
-    q->lent = false;
+    if (!is_out(&q->out)) return refused(q, "cancel without a loan; one publish or cancel for each");
+    take_back(q, &q->out);
     return ZEROIPC_OK;
 }
 
 enum zeroipc_result zeroipc_queue_take(zeroipc_queue* q, void const** item) {
     enum zeroipc_result result = may_pop(q);
-    if (result == ZEROIPC_OK) result = commit(q, &q->in, 1, ZEROIPC_EMPTY);
+    if (result == ZEROIPC_OK) result = commit(q, &q->in, 1);
     if (result != ZEROIPC_OK) return result;
-    q->taken = true;
-    *item = buffer(q, &q->in);
+    q->in.refused = &refused_here;
+    *item = q->in.buffer;
     notify(q->space_wait);
     return ZEROIPC_OK;
 }
 
 enum zeroipc_result zeroipc_queue_release(zeroipc_queue* q) {
-    if (!q->taken) return refused(q, "release without a taken item; once for each");
-    q->taken = false;
+    if (!is_out(&q->in)) return refused(q, "release without a taken item; once for each");
+    take_back(q, &q->in);
     return ZEROIPC_OK;
 }
 

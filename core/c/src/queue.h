@@ -57,11 +57,13 @@ static inline int64_t ahead_of(struct ring const* r, uint64_t value, uint64_t tu
 
 /* One of the two things that a handle does. */
 struct role {
-    word* index;    /* tail, or head */
-    word* record;   /* of the spare, in the handle slot */
-    uint64_t seen;  /* a position below which all is done */
-    uint64_t spare; /* the buffer that is ours */
-    uint64_t home;  /* its first number */
+    word* index;         /* tail, or head */
+    word* record;        /* of the spare, in the handle slot */
+    uint64_t seen;       /* a position below which all is done */
+    uint64_t spare;      /* the buffer that is ours */
+    uint64_t home;       /* its first number */
+    uint8_t* buffer;     /* where it is */
+    bool const* refused; /* at the memory's `forked`, or, while the caller has the buffer, at a true */
 };
 
 struct zeroipc_queue {
@@ -70,8 +72,6 @@ struct zeroipc_queue {
     struct role out;
     struct role in;
     uint64_t item_size;
-    bool lent;  /* buffer[out] is the caller's */
-    bool taken; /* buffer[in] is the caller's */
     half* items_wait;
     half* space_wait;
     struct handle handle;

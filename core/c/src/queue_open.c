@@ -56,8 +56,8 @@ static enum zeroipc_result adopt(zeroipc_queue* q, zeroipc_queue** queue) {
     q->items_wait = half_at(q->handle.base, FORMAT_QUEUE_LAYOUTS_COMPACT_ITEMS_WAIT);
     q->space_wait = half_at(q->handle.base, FORMAT_QUEUE_LAYOUTS_COMPACT_SPACE_WAIT);
     uint64_t const home = first_spare(&q->ring, q->handle.slot);
-    q->out = (struct role){tail_of(q->handle.base), &q->slot->out, 0, 0, home};
-    q->in = (struct role){head_of(q->handle.base), &q->slot->in, 0, 0, home + 1};
+    q->out = (struct role){.index = tail_of(q->handle.base), .record = &q->slot->out, .home = home};
+    q->in = (struct role){.index = head_of(q->handle.base), .record = &q->slot->in, .home = home + 1};
     struct role* const roles[2] = {&q->out, &q->in};
     for (int i = 0; i < 2; ++i) {
         roles[i]->spare = spare_in(load_relaxed(roles[i]->record), roles[i]->home);
@@ -66,6 +66,8 @@ static enum zeroipc_result adopt(zeroipc_queue* q, zeroipc_queue** queue) {
             zeroipc_queue_close(q);
             return zeroipc_corrupt("queue", "a handle slot names a buffer that does not exist");
         }
+        roles[i]->buffer = q->ring.buffers + q->ring.stride * roles[i]->spare;
+        roles[i]->refused = &q->handle.memory->forked;
     }
     *queue = q;
     return ZEROIPC_OK;
