@@ -7,8 +7,15 @@ target_compile_definitions(zeroipc_c_testing INTERFACE ZEROIPC_FORMAT_DIR="${CMA
 
 zeroipc_add_test(c_memory tests/memory_test.cpp LABELS fast LIBS zeroipc::c zeroipc_c_testing)
 zeroipc_add_test(c_golden tests/golden_test.cpp LABELS fast LIBS zeroipc::c zeroipc_c_testing)
+zeroipc_add_test(c_structures tests/structures_test.cpp LABELS fast LIBS zeroipc::c zeroipc_c_testing)
+zeroipc_add_test(c_model tests/model_test.cpp LABELS fast LIBS zeroipc::c zeroipc_c_testing)
 zeroipc_add_test(c_interop tests/interop_test.cpp LABELS fast LIBS zeroipc::c zeroipc_c_testing)
 zeroipc_add_test(c_kill tests/kill_test.cpp LABELS fast medium LIBS zeroipc::c zeroipc_c_testing)
+
+# Loops that cannot end are given up soon.
+zeroipc_add_c_library(zeroipc_c_hasty ZEROIPC_PATIENCE=4096)
+set_target_properties(zeroipc_c_hasty PROPERTIES EXCLUDE_FROM_ALL ON)
+zeroipc_add_test(c_hostile tests/hostile_test.cpp LABELS fast LIBS zeroipc_c_hasty zeroipc_guarded zeroipc_c_testing)
 
 add_test(NAME c_example_queue COMMAND zeroipc_c_example_queue)
 set_tests_properties(c_example_queue PROPERTIES LABELS fast PASS_REGULAR_EXPRESSION "^42\n$")

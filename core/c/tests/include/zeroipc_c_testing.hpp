@@ -67,6 +67,21 @@ inline owned<zeroipc_map> map(owned<zeroipc_memory> const& memory, char const* n
     return got<zeroipc_map>(zeroipc_map_open, memory.get(), name, key, value);
 }
 
+/// A queue "q", a stack "s", a map "m", each with three handle slots.
+inline owned<zeroipc_queue> make_queue(owned<zeroipc_memory> const& memory, std::uint64_t capacity,
+                                       std::size_t bytes = 8) {
+    return got<zeroipc_queue>(zeroipc_queue_create, memory.get(), "q", capacity, bytes, 3U);
+}
+inline owned<zeroipc_stack> make_stack(owned<zeroipc_memory> const& memory, std::uint64_t capacity,
+                                       std::size_t bytes = 8) {
+    return got<zeroipc_stack>(zeroipc_stack_create, memory.get(), "s", capacity, bytes, 3U);
+}
+inline owned<zeroipc_map> make_map(owned<zeroipc_memory> const& memory, std::uint64_t capacity,
+                                   std::size_t key = 8, std::size_t value = 8) {
+    zeroipc_map_options const options{3, 1, 5};
+    return got<zeroipc_map>(zeroipc_map_create, memory.get(), "m", capacity, key, value, &options);
+}
+
 /// Operations on 8-byte items, with their answers.
 inline zeroipc_result push(zeroipc_queue* q, std::uint64_t item) { return zeroipc_queue_try_push(q, &item); }
 inline zeroipc_result push(zeroipc_stack* s, std::uint64_t item) { return zeroipc_stack_try_push(s, &item); }
