@@ -7,6 +7,8 @@ target_compile_definitions(zeroipc_c_testing INTERFACE ZEROIPC_FORMAT_DIR="${CMA
 
 zeroipc_add_test(c_memory tests/memory_test.cpp LABELS fast LIBS zeroipc::c zeroipc_c_testing)
 zeroipc_add_test(c_golden tests/golden_test.cpp LABELS fast LIBS zeroipc::c zeroipc_c_testing)
+zeroipc_add_test(c_edges tests/edges_test.cpp LABELS fast LIBS zeroipc::c zeroipc_c_testing)
+target_compile_definitions(c_edges PRIVATE ZEROIPC_C_SOURCES="${CMAKE_CURRENT_SOURCE_DIR}/src")
 zeroipc_add_test(c_structures tests/structures_test.cpp LABELS fast LIBS zeroipc::c zeroipc_c_testing)
 zeroipc_add_test(c_model tests/model_test.cpp LABELS fast LIBS zeroipc::c zeroipc_c_testing)
 zeroipc_add_test(c_interop tests/interop_test.cpp LABELS fast LIBS zeroipc::c zeroipc_c_testing)
@@ -25,6 +27,13 @@ add_test(NAME c_example_stack COMMAND zeroipc_c_example_stack)
 set_tests_properties(c_example_stack PROPERTIES LABELS fast PASS_REGULAR_EXPRESSION "^42 before 41\n$")
 add_test(NAME c_example_map COMMAND zeroipc_c_example_map)
 set_tests_properties(c_example_map PROPERTIES LABELS fast PASS_REGULAR_EXPRESSION "^apples: 8\n$")
+
+find_program(ZEROIPC_PKG_CONFIG pkg-config REQUIRED)
+add_test(NAME c_install
+         COMMAND ${CMAKE_COMMAND} "-Dsource=${CMAKE_CURRENT_SOURCE_DIR}" "-Dwork=${CMAKE_CURRENT_BINARY_DIR}/install_test"
+                 "-Dgenerator=${CMAKE_GENERATOR}" "-Dcompiler=${CMAKE_C_COMPILER}" "-Dcxx=${CMAKE_CXX_COMPILER}"
+                 "-Dpkg_config=${ZEROIPC_PKG_CONFIG}" -P ${CMAKE_CURRENT_SOURCE_DIR}/tests/install_test.cmake)
+set_tests_properties(c_install PROPERTIES LABELS medium TIMEOUT 300)
 
 # Not a test: what an operation costs in C and in C++.
 add_executable(zeroipc_c_compare EXCLUDE_FROM_ALL tests/compare.cpp)
