@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -48,6 +49,10 @@ void zeroipc_futex_wake_all(half* at) {
 }
 
 int zeroipc_reserve(int fd, uint64_t bytes) {
+    /* Before anything is taken; a file system without a limit of its own says 0 blocks. */
+    struct statvfs room;
+    if (fstatvfs(fd, &room) == 0 && room.f_blocks != 0 && bytes > (uint64_t)room.f_bavail * room.f_frsize)
+        return ENOSPC;
     /* In parts: a signal undoes what it interrupts, and one that comes often would undo a large one for ever. */
     uint64_t const most = UINT64_C(4) << 20;
     for (uint64_t from = 0; from < bytes;) {

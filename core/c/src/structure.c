@@ -3,6 +3,10 @@
 #include <string.h>
 #include <time.h>
 
+_Static_assert(FORMAT_QUEUE_LIMITS_HANDLE_SLOTS_MOST == FORMAT_STACK_LIMITS_HANDLE_SLOTS_MOST &&
+                   FORMAT_QUEUE_LIMITS_HANDLE_SLOTS_MOST == FORMAT_MAP_LIMITS_HANDLE_SLOTS_MOST,
+               "one limit of handle slots serves all kinds");
+
 bool zeroipc_is_dead(struct claimant const* who, uint32_t slot) {
     if (who->alone) return true;
     uint64_t const byte = who->slots + (uint64_t)SLOT_LINE * slot;

@@ -211,7 +211,8 @@ TEST_CASE("C: golden images of a map open, recover and give their pairs", "[fast
 }
 
 TEST_CASE("C: the hash is that of layout.json, and that of C++", "[fast]") {
-    for (auto const& one : c::json_of("layout.json").at("map").at("hash_vectors")) {
+    auto const constants = c::json_of("layout.json");
+    for (auto const& one : constants.at("map").at("hash_vectors")) {
         INFO(one.dump());
         auto const key = one.at("key").get<std::vector<std::uint64_t>>();
         auto const hash = zeroipc_hash(key.data(), key.size(), word(one, "seed"));

@@ -236,7 +236,7 @@ TEST_CASE("C: a kill behind any instruction of a stack's operation is recovered 
 }
 
 TEST_CASE("C: a kill behind any instruction of a map's operations is recovered by the other language",
-          "[fast]") {
+          "[medium]") {
     testing::watchdog const limit(100);
     for (int i = 0; i < 2; ++i) kill_in_map(of(i));
 }
