@@ -1,0 +1,142 @@
+/* Looking for a key of a map, and removing it. Bytes, numbers of accesses and argument: format/map.md. */
+#include "map.h"
+
+#include "waiting.h"
+
+char const zeroipc_no_block[] = "a bucket's link names a block that does not exist";
+
+INLINE bool holds(zeroipc_map const* m, word* slot, struct sizes sizes) {
+    for (uint64_t i = 0; i < sizes.key_words; ++i)
+        if (load_relaxed(&slot[i]) != m->key[i]) return false;
+    return true;
+}
+
+/* Looks for the key in hand, and copies its value if `value` is not NULL. Gives its slot and a header that still stood behind
+ * the copy; or NONE, and a header by which the key was absent. */
+INLINE enum zeroipc_result locate_sized(zeroipc_map* m, uint64_t bucket, void* value, struct sight* sight,
+                                        struct sizes sizes) {
+    struct table const* const t = &m->table;
+    word* const header = header_of(t, bucket);
+    uint64_t seen = load_acquire(header); /* (M1) */
+    for (uint64_t round = 0; round < ZEROIPC_PATIENCE; ++round) {
+        bool whole = true;
+        for (uint64_t left = valid_in(seen); left != 0; left &= left - 1) {
+            unsigned const slot = (unsigned)__builtin_ctzll(left);
+            word* const from = slot_at(t, bucket, slot);
+            if (from == NULL) {
+                whole = false;
+                break;
+            }
+            if (!holds(m, from, sizes)) continue;
+            if (value != NULL) read_words(value, from + sizes.key_words, sizes.value);
+            /* (M11) acquire fence: were these the bytes of a later owner of the slot, the version would show it.
+             * Partner: (M10). */
+            fence(memory_order_acquire);
+            uint64_t const now = load_relaxed(header);
+            if (likely(version_of(now) == version_of(seen))) {
+                *sight = (struct sight){now, slot};
+                return ZEROIPC_OK;
+            }
+            whole = false;
+            break;
+        }
+        fence(memory_order_acquire); /* (M11) */
+        uint64_t const now = load_relaxed(header);
+        if (same_content(now, seen)) {
+            if (!whole) return zeroipc_corrupt("map", zeroipc_no_block);
+            *sight = (struct sight){now, NONE};
+            return ZEROIPC_OK;
+        }
+        seen = load_acquire(header); /* (M1) */
+    }
+    return zeroipc_no_progress("map");
+}
+
+enum zeroipc_result zeroipc_locate(zeroipc_map* m, uint64_t bucket, void* value, struct sight* sight) {
+    return is_one_word_each(m) ? locate_sized(m, bucket, value, sight, ONE_WORD_EACH)
+                               : locate_sized(m, bucket, value, sight, sizes_of(m));
+}
+
+/* Whether a key that was not found is absent for certain: the second look behind a negative answer. Not needed before a commit,
+ * which looks itself. */
+bool zeroipc_confirmed_absent(struct table const* t, uint64_t bucket, struct sight const* sight) {
+    fence(memory_order_seq_cst);
+    /* (M3) acquire, behind the fence. Partner: (M2). */
+    return same_content(load_acquire(header_of(t, bucket)), sight->now);
+}
+
+/* `copy` has room for a value: what is read under a change must not reach the caller. */
+INLINE enum zeroipc_result find_sized(zeroipc_map* m, void const* key, void* value, void* copy,
+                                      struct sizes sizes) {
+    uint64_t const bucket = take_key(m, key, sizes);
+    struct sight sight = {0, NONE};
+    for (uint64_t round = 0; round < ZEROIPC_PATIENCE; ++round) {
+        enum zeroipc_result const result =
+            locate_sized(m, bucket, value != NULL ? copy : NULL, &sight, sizes);
+        if (unlikely(result != ZEROIPC_OK)) return result;
+        if (likely(sight.slot != NONE)) {
+            if (value != NULL) copy_item(value, copy, sizes.value);
+            return ZEROIPC_OK;
+        }
+        if (zeroipc_confirmed_absent(&m->table, bucket, &sight)) return ZEROIPC_ABSENT;
+    }
+    return zeroipc_no_progress("map");
+}
+
+enum zeroipc_result zeroipc_map_find(zeroipc_map* m, void const* key, void* value) {
+    enum zeroipc_result const result = refuse_forked(m->handle.memory);
+    if (unlikely(result != ZEROIPC_OK)) return result;
+    uint64_t copy = 0;
+    return is_one_word_each(m) ? find_sized(m, key, value, &copy, ONE_WORD_EACH)
+                               : find_sized(m, key, value, m->old, sizes_of(m));
+}
+
+struct waiter {
+    zeroipc_map* map;
+    void const* key;
+    void* value;
+};
+static enum zeroipc_result find_attempt(void* context) {
+    struct waiter const* const w = context;
+    return zeroipc_map_find(w->map, w->key, w->value);
+}
+enum zeroipc_result zeroipc_map_wait(zeroipc_map* m, void const* key, void* value, int64_t timeout_ns) {
+    struct waiter w = {m, key, value};
+    return zeroipc_wait(m->keys_wait, find_attempt, &w, ZEROIPC_ABSENT, timeout_ns);
+}
+
+enum zeroipc_result zeroipc_map_erase(zeroipc_map* m, void const* key) {
+    struct table* const t = &m->table;
+    enum zeroipc_result result = refuse_forked(m->handle.memory);
+    if (result != ZEROIPC_OK) return result;
+    uint64_t const bucket = take_key(m, key, sizes_of(m));
+    uint32_t pauses = 1;
+    struct sight sight = {0, NONE};
+    for (uint64_t round = 0; round < ZEROIPC_PATIENCE; ++round) {
+        result = zeroipc_locate(m, bucket, NULL, &sight);
+        if (result != ZEROIPC_OK) return result;
+        if (sight.slot == NONE) {
+            if (zeroipc_confirmed_absent(t, bucket, &sight)) return ZEROIPC_ABSENT;
+            continue;
+        }
+        uint64_t const after = vacate(sight.now, slot_mask(sight.slot));
+        if (change(t, bucket, &sight.now, after)) { /* (M2), the commit */
+            zeroipc_shrink(t, bucket, sight.slot, after);
+            return ZEROIPC_OK;
+        }
+        back_off(&pauses);
+    }
+    return zeroipc_no_progress("map");
+}
+
+uint64_t zeroipc_map_capacity(zeroipc_map const* m) { return m->handle.shape.capacity; }
+
+enum zeroipc_result zeroipc_map_was_size(zeroipc_map* m, uint64_t* size) {
+    enum zeroipc_result const result = refuse_forked(m->handle.memory);
+    if (result != ZEROIPC_OK) return result;
+    uint64_t keys = 0;
+    for (uint64_t b = 0; b < m->table.bucket_count; ++b)
+        keys += (uint64_t)__builtin_popcountll(valid_in(load_relaxed(header_of(&m->table, b))));
+    *size = keys;
+    return ZEROIPC_OK;
+}

@@ -1,0 +1,268 @@
+/* Making, opening and removing segments: the steps are those of format/segment.md. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "attachment.h"
+#include "segment.h"
+
+/* The name was removed between opening and locking: begin again. */
+#define AGAIN ((enum zeroipc_result)1000)
+
+/* The object's name with its slash; `path` has room for 256 bytes. */
+static enum zeroipc_result checked_path(char const* name, char* path) {
+    char const* const bare = name[0] == '/' ? name + 1 : name;
+    size_t const length = strlen(bare);
+    bool bad = length == 0 || length > 254 || strcmp(bare, ".") == 0 || strcmp(bare, "..") == 0;
+    for (size_t i = 0; i < length && !bad; ++i)
+        bad = bare[i] == '/' || (unsigned char)bare[i] <= 0x20 || bare[i] == 0x7f;
+    if (bad)
+        return zeroipc_fail(
+            ZEROIPC_INVALID_NAME,
+            "segment name '%.260s': use 1 to 254 characters without slashes, blanks or control characters",
+            name);
+    path[0] = '/';
+    memcpy(path + 1, bare, length + 1);
+    return ZEROIPC_OK;
+}
+
+enum state { FINISHED, UNFINISHED, FOREIGN };
+
+/* Only under the creation lock is `UNFINISHED` a death rather than work in progress. */
+static enum state state_of(int fd, uint64_t bytes) {
+    if (bytes == 0) return UNFINISHED;
+    struct segment_header header = {0, 0, 0, 0};
+    if (pread(fd, &header, sizeof header, 0) < (ssize_t)sizeof header.magic) return FOREIGN;
+    if (header.magic == FORMAT_SEGMENT_MAGIC_U32) return FINISHED;
+    if (header.magic == FORMAT_SEGMENT_UNFINISHED_U32) return UNFINISHED;
+    bool const blank =
+        header.magic == 0 && header.version_and_entries == 0 && header.count == 0 && header.next == 0;
+    return blank && bytes == FORMAT_SEGMENT_HEADER_BYTES ? UNFINISHED : FOREIGN;
+}
+
+/* Its length; AGAIN if its name was removed. */
+static enum zeroipc_result linked_size(zeroipc_memory const* memory, uint64_t* bytes) {
+    struct stat info;
+    if (fstat(memory->fd, &info) != 0) return zeroipc_errno(errno, "examine", memory->name);
+    if (info.st_nlink == 0) return AGAIN;
+    *bytes = (uint64_t)info.st_size;
+    return ZEROIPC_OK;
+}
+
+static enum zeroipc_result cut(zeroipc_memory const* memory, uint64_t bytes, uint64_t end) {
+    return zeroipc_fail(ZEROIPC_TRUNCATED,
+                        "segment '%s' has %llu bytes, and needs %llu; it was cut: make it anew", memory->name,
+                        (unsigned long long)bytes, (unsigned long long)end);
+}
+
+static enum zeroipc_result check_header(zeroipc_memory* memory, uint64_t bytes) {
+    struct segment_header header = {0, 0, 0, 0};
+    ssize_t const got = pread(memory->fd, &header, sizeof header, 0);
+    if (got < (ssize_t)sizeof header.magic || header.magic != FORMAT_SEGMENT_MAGIC_U32)
+        return zeroipc_fail(
+            ZEROIPC_NOT_A_SEGMENT,
+            "object '%s' of %llu bytes does not begin with 'ZIPC'; another program made it, use another name",
+            memory->name, (unsigned long long)bytes);
+    if (got != (ssize_t)sizeof header) return cut(memory, bytes, sizeof header);
+    uint32_t const version = header.version_and_entries & 0xffffU;
+    if (version != FORMAT_FORMAT_VERSION)
+        return zeroipc_fail(ZEROIPC_VERSION_MISMATCH,
+                            "segment '%s' has format version %u, this library reads %u", memory->name,
+                            version, FORMAT_FORMAT_VERSION);
+    if (bytes >= FORMAT_SEGMENT_LIMITS_BYTES_BELOW)
+        return zeroipc_fail(ZEROIPC_TOO_LARGE, "segment '%s' has %llu bytes; the format ends below 4 GiB",
+                            memory->name, (unsigned long long)bytes);
+    uint32_t const max_entries = header.version_and_entries >> 16;
+    uint64_t const end = table_end(max_entries);
+    if (bytes < end || bytes < header.next) return cut(memory, bytes, header.next > end ? header.next : end);
+    if (max_entries == 0 || header.count > max_entries || header.next < end)
+        return zeroipc_fail(
+            ZEROIPC_CORRUPT,
+            "segment '%s' says %u of %u entries, next free byte %u; it was overwritten: make it anew",
+            memory->name, header.count, max_entries, header.next);
+    memory->max_entries = max_entries;
+    return ZEROIPC_OK;
+}
+
+/* An open descriptor becomes an attachment. */
+static enum zeroipc_result attach(zeroipc_memory* memory, int64_t patience) {
+    uint64_t bytes = 0;
+    enum zeroipc_result result = zeroipc_lock(memory, FORMAT_SEGMENT_LOCKS_ATTACHED, LOCK_SHARED, patience);
+    if (result == ZEROIPC_OK) result = linked_size(memory, &bytes);
+    if (result != ZEROIPC_OK) return result;
+    if (state_of(memory->fd, bytes) != FINISHED) {
+        /* A maker is at work, or died at it; or another program's object. Only under the creation lock do length and
+         * header belong together. */
+        result = zeroipc_lock(memory, FORMAT_SEGMENT_LOCKS_CREATION, LOCK_EXCLUSIVE, patience);
+        if (result != ZEROIPC_OK) return result;
+        result = linked_size(memory, &bytes);
+        enum state const state = result == ZEROIPC_OK ? state_of(memory->fd, bytes) : UNFINISHED;
+        zeroipc_unlock(memory->fd, FORMAT_SEGMENT_LOCKS_CREATION);
+        if (result != ZEROIPC_OK) return result;
+        if (state == UNFINISHED)
+            return zeroipc_fail(ZEROIPC_NOT_FOUND,
+                                "segment '%s' was never finished by its maker; create it anew", memory->name);
+    }
+    /* It may have been finished after its length was read; from then on it keeps its length. */
+    result = linked_size(memory, &bytes);
+    if (result == ZEROIPC_OK) result = check_header(memory, bytes);
+    if (result != ZEROIPC_OK) return result;
+    int const number = zeroipc_attachment_map(memory, bytes);
+    if (number != 0) return zeroipc_errno(number, "map", memory->name);
+    /* (T4) acquire: behind the magic stands the rest. Partner: (T3). */
+    (void)half_load_acquire(half_at(memory->base, FORMAT_SEGMENT_HEADER_MAGIC_OFFSET));
+    return ZEROIPC_OK;
+}
+
+struct request {
+    uint64_t bytes;
+    uint32_t max_entries;
+    uint32_t mode;
+    int64_t patience;
+    bool may_open;
+};
+
+static struct request request_of(uint64_t bytes, struct zeroipc_memory_options const* options,
+                                 bool may_open) {
+    struct zeroipc_memory_options const how =
+        options != NULL ? *options : (struct zeroipc_memory_options){0, 0, 0};
+    return (struct request){bytes, how.max_entries != 0 ? how.max_entries : 64,
+                            how.mode != 0 ? how.mode : 0600,
+                            (how.patience_ms != 0 ? (int64_t)how.patience_ms : 10000) * NS_PER_MS, may_open};
+}
+
+static enum zeroipc_result check_request(struct request const* r, char const* path) {
+    if (r->max_entries > FORMAT_SEGMENT_LIMITS_MAX_ENTRIES_MOST)
+        return zeroipc_fail(ZEROIPC_INVALID_ARGUMENT, "max_entries %u for segment '%s': use 1 to 65535",
+                            r->max_entries, path);
+    if (r->bytes >= FORMAT_SEGMENT_LIMITS_BYTES_BELOW)
+        return zeroipc_fail(ZEROIPC_TOO_LARGE,
+                            "segment '%s' of %llu bytes; the format ends below 4294967296 (4 GiB)", path,
+                            (unsigned long long)r->bytes);
+    if (r->bytes < table_end(r->max_entries))
+        return zeroipc_fail(
+            ZEROIPC_INVALID_ARGUMENT,
+            "segment '%s' of %llu bytes cannot hold its table of %u entries; give it at least %llu", path,
+            (unsigned long long)r->bytes, r->max_entries, (unsigned long long)table_end(r->max_entries));
+    return ZEROIPC_OK;
+}
+
+/* Fills a fresh object, or a dead maker's, under the creation lock. */
+static enum zeroipc_result fill(zeroipc_memory* memory, struct request const* r) {
+    enum zeroipc_result const result =
+        zeroipc_lock(memory, FORMAT_SEGMENT_LOCKS_ATTACHED, LOCK_SHARED, r->patience);
+    if (result != ZEROIPC_OK) return result;
+    uint32_t const mark = FORMAT_SEGMENT_UNFINISHED_U32;
+    if (ftruncate(memory->fd, 0) != 0 || fchmod(memory->fd, (mode_t)r->mode) != 0)
+        return zeroipc_errno(errno, "create", memory->name);
+    int number = zeroipc_reserve(memory->fd, r->bytes);
+    if (number != 0) return zeroipc_errno(number, "reserve the space of", memory->name);
+    if (ftruncate(memory->fd, FORMAT_SEGMENT_HEADER_BYTES) != 0 ||
+        pwrite(memory->fd, &mark, sizeof mark, 0) != (ssize_t)sizeof mark ||
+        ftruncate(memory->fd, (off_t)r->bytes) != 0)
+        return zeroipc_errno(errno, "create", memory->name);
+    number = zeroipc_attachment_map(memory, r->bytes);
+    if (number != 0) return zeroipc_errno(number, "map", memory->name);
+    memory->max_entries = r->max_entries;
+    struct segment_header* const header = (struct segment_header*)(void*)memory->base;
+    header->version_and_entries = FORMAT_FORMAT_VERSION | r->max_entries << 16;
+    store_release(cursor_of(memory->base), table_end(r->max_entries) << 32);
+    /* (T3) release: whoever reads the magic reads the rest. Partner: (T4). */
+    half_store_release(half_at(memory->base, FORMAT_SEGMENT_HEADER_MAGIC_OFFSET), FORMAT_SEGMENT_MAGIC_U32);
+    return ZEROIPC_OK;
+}
+
+/* One attempt, on an open descriptor. */
+static enum zeroipc_result make_on(zeroipc_memory* memory, struct request const* r) {
+    uint64_t bytes = 0;
+    enum zeroipc_result result =
+        zeroipc_lock(memory, FORMAT_SEGMENT_LOCKS_CREATION, LOCK_EXCLUSIVE, r->patience);
+    if (result == ZEROIPC_OK) result = linked_size(memory, &bytes);
+    if (result != ZEROIPC_OK) return result;
+    enum state const state = state_of(memory->fd, bytes);
+    if (state == FOREIGN)
+        return zeroipc_fail(ZEROIPC_NOT_A_SEGMENT,
+                            "object '%s' of %llu bytes exists and was not made by ZeroIPC; use another name",
+                            memory->name, (unsigned long long)bytes);
+    if (state == FINISHED && !r->may_open)
+        return zeroipc_fail(ZEROIPC_EXISTS, "segment '%s' exists; open it, or remove it first", memory->name);
+    if (state == UNFINISHED) {
+        result = check_request(r, memory->name);
+        if (result != ZEROIPC_OK) return result;
+        result = fill(memory, r);
+        /* Our object only: somebody may have removed it, and made another one of that name. */
+        if (result != ZEROIPC_OK && linked_size(memory, &bytes) == ZEROIPC_OK) shm_unlink(memory->name);
+    }
+    zeroipc_unlock(memory->fd, FORMAT_SEGMENT_LOCKS_CREATION);
+    return state == FINISHED ? attach(memory, r->patience) : result;
+}
+
+/* Not simply O_CREAT: where fs.protected_regular is set, that is refused for an object of another user. */
+static enum zeroipc_result open_or_make(zeroipc_memory* memory, struct request const* r) {
+    int number = zeroipc_attachment_open(memory, O_RDWR, 0);
+    if (number == ENOENT) {
+        enum zeroipc_result const result = check_request(r, memory->name);
+        if (result != ZEROIPC_OK) return result;
+        number = zeroipc_attachment_open(memory, O_RDWR | O_CREAT | O_EXCL, r->mode);
+        if (number == EEXIST) return AGAIN; /* made by somebody else just now */
+    }
+    return number == 0 ? make_on(memory, r) : zeroipc_errno(number, "create", memory->name);
+}
+
+static enum zeroipc_result only_open(zeroipc_memory* memory, struct request const* r) {
+    int const number = zeroipc_attachment_open(memory, O_RDWR, 0);
+    if (number == ENOENT)
+        return zeroipc_fail(ZEROIPC_NOT_FOUND, "there is no segment '%s'; create it first", memory->name);
+    return number == 0 ? attach(memory, r->patience) : zeroipc_errno(number, "open", memory->name);
+}
+
+static enum zeroipc_result obtain(char const* name, struct request const* r, zeroipc_memory** memory,
+                                  enum zeroipc_result (*attempt)(zeroipc_memory*, struct request const*)) {
+    char path[256];
+    enum zeroipc_result result = checked_path(name, path);
+    if (result != ZEROIPC_OK) return result;
+    zeroipc_memory* const one = zeroipc_attachment_new(path);
+    if (one == NULL)
+        return zeroipc_fail(ZEROIPC_NO_MEMORY, "segment '%s': no memory for its attachment", path);
+    while ((result = attempt(one, r)) == AGAIN) zeroipc_attachment_close_fd(one);
+    if (result == ZEROIPC_OK)
+        *memory = one;
+    else
+        zeroipc_memory_close(one);
+    return result;
+}
+
+enum zeroipc_result zeroipc_memory_create(char const* name, uint64_t bytes,
+                                          struct zeroipc_memory_options const* options,
+                                          zeroipc_memory** memory) {
+    struct request const r = request_of(bytes, options, false);
+    char path[256];
+    enum zeroipc_result result = checked_path(name, path);
+    if (result == ZEROIPC_OK) result = check_request(&r, path);
+    return result == ZEROIPC_OK ? obtain(name, &r, memory, open_or_make) : result;
+}
+
+enum zeroipc_result zeroipc_memory_open_or_create(char const* name, uint64_t bytes,
+                                                  struct zeroipc_memory_options const* options,
+                                                  zeroipc_memory** memory) {
+    struct request const r = request_of(bytes, options, true);
+    return obtain(name, &r, memory, open_or_make);
+}
+
+enum zeroipc_result zeroipc_memory_open(char const* name, struct zeroipc_memory_options const* options,
+                                        zeroipc_memory** memory) {
+    struct request const r = request_of(0, options, true);
+    return obtain(name, &r, memory, only_open);
+}
+
+enum zeroipc_result zeroipc_memory_remove(char const* name) {
+    char path[256];
+    enum zeroipc_result const result = checked_path(name, path);
+    if (result != ZEROIPC_OK) return result;
+    if (shm_unlink(path) == 0) return ZEROIPC_OK;
+    return errno == ENOENT ? zeroipc_fail(ZEROIPC_NOT_FOUND, "there is no segment '%s' to remove", path)
+                           : zeroipc_errno(errno, "remove", path);
+}

@@ -1,0 +1,82 @@
+#define _GNU_SOURCE
+#include "platform.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "result.h"
+
+#ifdef ZEROIPC_TSAN
+_Atomic unsigned zeroipc_tsan_everyone;
+#endif
+
+static int set_lock(int fd, uint64_t byte, short type) {
+    struct flock range = {.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1};
+    int done = 0;
+    do done = fcntl(fd, F_OFD_SETLK, &range);
+    while (done != 0 && errno == EINTR);
+    return done;
+}
+
+int zeroipc_try_lock(int fd, uint64_t byte, enum lock_mode mode) {
+    if (set_lock(fd, byte, mode == LOCK_SHARED ? F_RDLCK : F_WRLCK) == 0) return 1;
+    if (errno == EAGAIN || errno == EACCES) return 0;
+    return zeroipc_fail(ZEROIPC_SYSTEM, "cannot lock byte %llu of the segment: errno %d",
+                        (unsigned long long)byte, errno);
+}
+
+void zeroipc_unlock(int fd, uint64_t byte) { set_lock(fd, byte, F_UNLCK); }
+
+void zeroipc_share_lock(int fd, uint64_t byte) { set_lock(fd, byte, F_RDLCK); }
+
+/* Not FUTEX_PRIVATE: the sleepers are in other processes. */
+void zeroipc_futex_wait(half* at, uint32_t seen, int64_t ns) {
+    struct timespec const time = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
+    syscall(SYS_futex, (uint32_t*)(void*)at, FUTEX_WAIT, seen, &time, NULL, 0);
+}
+
+void zeroipc_futex_wake_all(half* at) {
+    syscall(SYS_futex, (uint32_t*)(void*)at, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+int zeroipc_reserve(int fd, uint64_t bytes) {
+    /* Before anything is taken; a file system without a limit of its own says 0 blocks. */
+    struct statvfs room;
+    if (fstatvfs(fd, &room) == 0 && room.f_blocks != 0 && bytes > (uint64_t)room.f_bavail * room.f_frsize)
+        return ENOSPC;
+    /* In parts: a signal undoes what it interrupts, and one that comes often would undo a large one for ever. */
+    uint64_t const most = UINT64_C(4) << 20;
+    for (uint64_t from = 0; from < bytes;) {
+        uint64_t const part = bytes - from < most ? bytes - from : most;
+        if (fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)part) == 0)
+            from += part;
+        else if (errno != EINTR)
+            return errno;
+    }
+    return 0;
+}
+
+void* zeroipc_map_object(int fd, uint64_t bytes) {
+    void* const base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (base == MAP_FAILED) return NULL;
+    /* A child must not have the mapping: two processes would act as one handle. */
+    madvise(base, bytes, MADV_DONTFORK);
+    return base;
+}
+
+uint64_t zeroipc_random(void) {
+    uint64_t number = 0;
+    if (getrandom(&number, sizeof number, GRND_NONBLOCK) == (ssize_t)sizeof number) return number;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}

@@ -1,0 +1,165 @@
+// What single operations cost in C as a multiple of what they cost in C++: one process, both libraries, one structure each in one
+// segment; rounds in random order, paired. Prints medians, quartiles, and the ratio's median with a 95% bootstrap interval.
+//   zeroipc_c_compare [ROUNDS]
+
+#include <zeroipc.h>
+#include <zeroipc/zeroipc.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace {
+
+using number = std::uint64_t;
+
+double median(std::vector<double> of) {
+    std::nth_element(of.begin(), of.begin() + static_cast<std::ptrdiff_t>(of.size() / 2), of.end());
+    return of[of.size() / 2];
+}
+
+/// CPU time of this process: what else the machine does costs others.
+double now() {
+    std::timespec time{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
+}
+
+/// Nanoseconds of one of `count` calls of `operation`.
+template <class Operation>
+double cost(number count, Operation const& operation) {
+    auto const begin = now();
+    for (number i = 0; i < count; ++i) operation(i);
+    return (now() - begin) / static_cast<double>(count);
+}
+
+/// One operation in both languages, as measured in each round.
+struct comparison {
+    char const* name;
+    std::array<std::function<double()>, 2> run;  // C, C++
+    std::array<std::vector<double>, 2> costs{};
+};
+
+void report(comparison& one, std::mt19937_64& random) {
+    std::vector<double> ratios;
+    for (std::size_t i = 0; i < one.costs[0].size(); ++i) ratios.push_back(one.costs[0][i] / one.costs[1][i]);
+    std::vector<double> medians;
+    for (int i = 0; i < 2000; ++i) {
+        std::vector<double> again;
+        for (std::size_t j = 0; j < ratios.size(); ++j) again.push_back(ratios[random() % ratios.size()]);
+        medians.push_back(median(again));
+    }
+    std::sort(medians.begin(), medians.end());
+    for (auto& costs : one.costs) std::sort(costs.begin(), costs.end());
+    auto const at = [&](std::size_t which, std::size_t quarter) {
+        return one.costs[which][(one.costs[which].size() - 1) * quarter / 4];
+    };
+    std::printf("%-26s C %6.2f [%6.2f, %6.2f] ns, C++ %6.2f [%6.2f, %6.2f] ns, ratio %.3f [%.3f, %.3f]\n",
+                one.name, at(0, 2), at(0, 1), at(0, 3), at(1, 2), at(1, 1), at(1, 3), median(ratios),
+                medians[50], medians[1949]);
+}
+
+void must(zeroipc_result result) {
+    if (result == ZEROIPC_OK) return;
+    std::fprintf(stderr, "%s: %s\n", zeroipc_message(result), zeroipc_detail());
+    std::exit(1);
+}
+void must(bool done) {
+    if (done) return;
+    std::fprintf(stderr, "an operation of C++ did not succeed\n");
+    std::exit(1);
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+    auto const rounds = count > 1 ? std::strtoull(words[1], nullptr, 10) : 21;
+    std::string const name = "/zeroipc-c-compare";
+    auto memory = zeroipc::Memory::create(name, std::uint64_t{700} << 20);
+    zeroipc_memory* c_memory = nullptr;
+    must(zeroipc_memory_open(name.c_str(), nullptr, &c_memory));
+    zeroipc::Memory::unlink(name);
+
+    constexpr number keys = 1000000;
+    zeroipc::Queue<number> queue(memory, "queue", 1024);
+    zeroipc::Stack<number> stack(memory, "stack", 1024);
+    zeroipc::Map<number, number> map(memory, "map", keys, {.handle_slots = 8, .seed = 1});
+    zeroipc_queue* c_queue = nullptr;
+    zeroipc_stack* c_stack = nullptr;
+    zeroipc_map* c_map = nullptr;
+    must(zeroipc_queue_create(c_memory, "c-queue", 1024, sizeof(number), 64, &c_queue));
+    must(zeroipc_stack_create(c_memory, "c-stack", 1024, sizeof(number), 32, &c_stack));
+    zeroipc_map_options const options{8, 1, 1};
+    must(zeroipc_map_create(c_memory, "c-map", keys, sizeof(number), sizeof(number), &options, &c_map));
+    for (number key = 0; key < keys; ++key) {
+        map.insert(key, key);
+        must(zeroipc_map_insert(c_map, &key, &key));
+    }
+    auto const key_of = [](number i) { return i * 7919 % keys; };
+
+    number item = 0;
+    std::array<comparison, 4> all{
+        comparison{"queue, push and pop",
+                   {[&] {
+                        return cost(1000000, [&](number i) {
+                            must(zeroipc_queue_try_push(c_queue, &i));
+                            must(zeroipc_queue_try_pop(c_queue, &item));
+                        });
+                    },
+                    [&] {
+                        return cost(1000000, [&](number i) {
+                            must(queue.try_push(i));
+                            must(queue.try_pop(item));
+                        });
+                    }}},
+        comparison{"stack, push and pop",
+                   {[&] {
+                        return cost(1000000, [&](number i) {
+                            must(zeroipc_stack_try_push(c_stack, &i));
+                            must(zeroipc_stack_try_pop(c_stack, &item));
+                        });
+                    },
+                    [&] {
+                        return cost(1000000, [&](number i) {
+                            must(stack.try_push(i));
+                            must(stack.try_pop(item));
+                        });
+                    }}},
+        comparison{"map of a million, find",
+                   {[&] {
+                        return cost(300000, [&](number i) {
+                            number const key = key_of(i);
+                            must(zeroipc_map_find(c_map, &key, &item));
+                        });
+                    },
+                    [&] { return cost(300000, [&](number i) { must(map.find(key_of(i), item)); }); }}},
+        comparison{"map, assign",
+                   {[&] {
+                        return cost(100000, [&](number i) {
+                            number const key = key_of(i);
+                            must(zeroipc_map_insert_or_assign(c_map, &key, &i) == ZEROIPC_ASSIGNED);
+                        });
+                    },
+                    [&] {
+                        return cost(100000, [&](number i) {
+                            must(map.insert_or_assign(key_of(i), i) == zeroipc::outcome::assigned);
+                        });
+                    }}},
+    };
+    std::mt19937_64 random(1);
+    for (auto& one : all)  // fills page tables and caches
+        for (auto& run : one.run) run();
+    for (number round = 0; round < rounds; ++round)
+        for (auto& one : all) {
+            auto const first = random() % 2;
+            for (std::size_t i = 0; i < 2; ++i) one.costs[first ^ i].push_back(one.run[first ^ i]());
+        }
+    for (auto& one : all) report(one, random);
+}

@@ -1,0 +1,137 @@
+#pragma once
+/// \file
+/// The C library under test: handles that close themselves, and results that say what was wrong.
+
+#include <zeroipc.h>
+
+#include <catch2/catch.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <fstream>
+#include <iomanip>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "zeroipc_testing.hpp"
+
+namespace zeroipc::testing::c {
+
+struct close {
+    void operator()(zeroipc_memory* one) const { zeroipc_memory_close(one); }
+    void operator()(zeroipc_array* one) const { zeroipc_array_close(one); }
+    void operator()(zeroipc_queue* one) const { zeroipc_queue_close(one); }
+    void operator()(zeroipc_stack* one) const { zeroipc_stack_close(one); }
+    void operator()(zeroipc_map* one) const { zeroipc_map_close(one); }
+};
+template <class T>
+using owned = std::unique_ptr<T, close>;
+
+/// For set-up, in any process: throws unless the call was done.
+inline void must(zeroipc_result result) {
+    if (result != ZEROIPC_OK)
+        throw std::runtime_error(std::string(zeroipc_message(result)) + ": " + zeroipc_detail());
+}
+
+/// What a call gives that hands out a handle through its last argument.
+template <class T, class Call, class... Args>
+owned<T> got(Call&& call, Args&&... args) {
+    T* one = nullptr;
+    must(call(std::forward<Args>(args)..., &one));
+    return owned<T>(one);
+}
+
+inline owned<zeroipc_memory> create(std::string const& name, std::uint64_t bytes,
+                                    std::uint32_t max_entries = 64) {
+    zeroipc_memory_options const options{max_entries, 0, 0};
+    return got<zeroipc_memory>(zeroipc_memory_create, name.c_str(), bytes, &options);
+}
+inline owned<zeroipc_memory> open(std::string const& name) {
+    return got<zeroipc_memory>(zeroipc_memory_open, name.c_str(), nullptr);
+}
+inline owned<zeroipc_queue> queue(owned<zeroipc_memory> const& memory, char const* name,
+                                  std::size_t item = 8) {
+    return got<zeroipc_queue>(zeroipc_queue_open, memory.get(), name, item);
+}
+inline owned<zeroipc_stack> stack(owned<zeroipc_memory> const& memory, char const* name,
+                                  std::size_t item = 8) {
+    return got<zeroipc_stack>(zeroipc_stack_open, memory.get(), name, item);
+}
+inline owned<zeroipc_map> map(owned<zeroipc_memory> const& memory, char const* name, std::size_t key = 8,
+                              std::size_t value = 8) {
+    return got<zeroipc_map>(zeroipc_map_open, memory.get(), name, key, value);
+}
+
+/// A queue "q", a stack "s", a map "m", each with three handle slots.
+inline owned<zeroipc_queue> make_queue(owned<zeroipc_memory> const& memory, std::uint64_t capacity,
+                                       std::size_t bytes = 8) {
+    return got<zeroipc_queue>(zeroipc_queue_create, memory.get(), "q", capacity, bytes, 3U);
+}
+inline owned<zeroipc_stack> make_stack(owned<zeroipc_memory> const& memory, std::uint64_t capacity,
+                                       std::size_t bytes = 8) {
+    return got<zeroipc_stack>(zeroipc_stack_create, memory.get(), "s", capacity, bytes, 3U);
+}
+inline owned<zeroipc_map> make_map(owned<zeroipc_memory> const& memory, std::uint64_t capacity,
+                                   std::size_t key = 8, std::size_t value = 8) {
+    zeroipc_map_options const options{3, 1, 5};
+    return got<zeroipc_map>(zeroipc_map_create, memory.get(), "m", capacity, key, value, &options);
+}
+
+/// Operations on 8-byte items, with their answers.
+inline zeroipc_result push(zeroipc_queue* q, std::uint64_t item) { return zeroipc_queue_try_push(q, &item); }
+inline zeroipc_result push(zeroipc_stack* s, std::uint64_t item) { return zeroipc_stack_try_push(s, &item); }
+inline zeroipc_result pop(zeroipc_queue* q, std::uint64_t& item) { return zeroipc_queue_try_pop(q, &item); }
+inline zeroipc_result pop(zeroipc_stack* s, std::uint64_t& item) { return zeroipc_stack_try_pop(s, &item); }
+
+/// Takes everything out.
+template <class Handle>
+std::vector<std::uint64_t> drain(Handle* from) {
+    std::vector<std::uint64_t> items;
+    std::uint64_t item = 0;
+    while (pop(from, item) == ZEROIPC_OK) items.push_back(item);
+    return items;
+}
+
+inline nlohmann::json json_of(std::string const& file) {
+    std::ifstream in(std::string(ZEROIPC_FORMAT_DIR) + "/" + file);
+    INFO("reading " << file);
+    REQUIRE(in);
+    return nlohmann::json::parse(in);
+}
+
+/// A golden image, as bytes (format/layout.md).
+inline std::string image_of(std::string const& file, std::uint64_t bytes) {
+    std::string image(bytes, '\0');
+    std::ifstream in(std::string(ZEROIPC_FORMAT_DIR) + "/golden/" + file);
+    INFO("reading " << file);
+    REQUIRE(in);
+    for (std::string line; std::getline(in, line);) {
+        std::istringstream words(line);
+        std::size_t offset = 0;
+        words >> std::hex >> offset;
+        for (unsigned byte = 0, i = 0; words >> byte; ++i) image.at(offset + i) = static_cast<char>(byte);
+    }
+    return image;
+}
+
+/// As the golden files have it, so that a failed comparison can be read.
+inline std::string listing(std::string const& image) {
+    std::ostringstream text;
+    text << std::hex << std::setfill('0');
+    for (std::size_t at = 0; at < image.size(); at += 16) {
+        auto const part = image.substr(at, 16);
+        if (part.find_first_not_of('\0') == std::string::npos) continue;
+        text << std::setw(8) << at << ' ';
+        for (char const byte : part)
+            text << ' ' << std::setw(2) << unsigned{static_cast<unsigned char>(byte)};
+        text << '\n';
+    }
+    return text.str();
+}
+
+}  // namespace zeroipc::testing::c
