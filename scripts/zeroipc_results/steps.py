@@ -1,0 +1,65 @@
+"""Finds steps in a series: where its level changed for good, and whether chance would do the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import List, Sequence, Tuple
+
+import numpy as np
+from scipy import stats as scipy_stats
+
+LEVEL = 0.05  # chance of finding a step in a series that has none
+PERMUTATIONS = 1999
+SHORTEST = 2  # values on either side of a step
+FEWEST = 8  # values from which a step can be told from chance at all: 4 and 4 fall apart by chance in 2 of 70 orders
+
+
+@dataclass(frozen=True)
+class Step:
+    """A change of level."""
+
+    index: int  # of the first value behind it
+    before: float  # median of the stretch before, up to the step before it
+    after: float
+    p_value: float  # how often a random order of that stretch and the next has as sharp a step
+
+
+def find_steps(values: Sequence[float], level: float = LEVEL, seed: int = 0) -> List[Step]:
+    """The steps of a series, in their order; none where it has fewer than FEWEST values.
+
+    Binary segmentation: the split where the ranks on both sides differ most (Pettitt 1979, standardised) is a step if
+    at most `level` of seeded random orders have a sharper one; then both sides are searched in turn. Ranks, so a
+    single outlier is no step, and a series needs no distribution. A slow drift is reported as steps too.
+    """
+    series = np.asarray(values, dtype=float)
+    found = sorted(_search(series, 0, series.size, level, np.random.default_rng(seed)))
+    ends = [0, *(index for index, _ in found), series.size]
+    return [Step(index, float(np.median(series[ends[place]:index])), float(np.median(series[index:ends[place + 2]])), p)
+            for place, (index, p) in enumerate(found)]
+
+
+def _search(series: "np.ndarray[tuple[int], np.dtype[np.float64]]", first: int, last: int, level: float,
+            rng: np.random.Generator) -> List[Tuple[int, float]]:
+    if last - first < FEWEST:
+        return []
+    ranks = scipy_stats.rankdata(series[first:last])
+    scores = _scores(ranks[None, :])[0]
+    best = int(np.argmax(scores))
+    # Nearly equal scores count as as sharp: sums of ranks are exact up to the last digits only.
+    chance = _scores(rng.permuted(np.tile(ranks, (PERMUTATIONS, 1)), axis=1)).max(axis=1) >= scores[best] - 1e-9
+    p_value = float((1 + chance.sum()) / (1 + PERMUTATIONS))
+    if p_value > level:
+        return []
+    index = first + SHORTEST + best
+    return [*_search(series, first, index, level, rng), (index, p_value), *_search(series, index, last, level, rng)]
+
+
+def _scores(ranks: "np.ndarray[tuple[int, int], np.dtype[np.float64]]"
+            ) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
+    """For each row, and each split that leaves SHORTEST on both sides: how far the first part's rank sum is from what
+    chance expects, in standard deviations."""
+    size = ranks.shape[1]
+    lengths = np.arange(SHORTEST, size - SHORTEST + 1)
+    sums = np.cumsum(ranks, axis=1)[:, SHORTEST - 1:size - SHORTEST]
+    deviations = np.sqrt(lengths * (size - lengths) * (size + 1) / 12)
+    return np.asarray(np.abs(sums - lengths * (size + 1) / 2) / deviations)
