@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
 
 import pandas as pd
 
-from zeroipc_report import records
+from zeroipc_report import records, wording
 from zeroipc_report.records import RunFolder
 
 from .places import RECORDS, RESULTS, ResultsError, find, is_run, label, runs
@@ -93,9 +93,10 @@ def _row(row: Mapping[str, Any], record: Mapping[str, Any]) -> Dict[str, Any]:
         "run", "cell", "mode", "variant", "structure", "kind", "is_default", "round", "position", "seed", "usable",
         "failed", "error", "oversubscribed", "separate_cores", "value")}
     found.update({
-        "value_unit": UNITS[row["mode"]], "producers": point.producers, "consumers": point.consumers,
+        "point": wording.point_label(point), "value_unit": UNITS[row["mode"]], "producers": point.producers, "consumers": point.consumers,
         "payload_bytes": point.payload_bytes, "capacity_items": point.capacity, "window_ns": point.window_ns,
         "batch_items": workload.get("batch"), "placement": record["placement"]["strategy"],
+        "placement_cpus": " ".join(map(str, record["placement"]["cpus_asked"])),
         "memory_home": record["memory"].get("home"), "handicap_ns": point.diagnosis[0], "replica": point.diagnosis[2],
         "load_percent": load_.get("percent"), "load_arrivals": load_.get("arrivals"),
         "load_offered_per_s": _number(load_.get("offered_per_s")), "flags": " ".join(row["flags"]),
