@@ -16,8 +16,10 @@ from .places import RECORDS, ResultsError
 
 FILES = (RECORDS, "environment.json", "topology.xml", "benchmark.json", "resolution.json")  # what is kept, where there is such
 PRIVATE_KEYS = records.PRIVATE_KEYS - {"home"}  # which is, in a record, a memory's NUMA node; a folder is a path anyway
-# A path of two or more parts. What the kernel calls /dev, /proc and /sys is the same everywhere and says nothing.
-PATH = re.compile(r"(?<![\w.\-/*])/(?!(?:dev|proc|sys)(?:/|\b))[\w.+\-]+(?:/[\w.+\-]+)+|(?<!\w)~/[\w.]|[A-Za-z]:\\\\\w")
+# A path of two or more parts, at a beginning, behind a mark or behind an option such as -I; a name like queue/ticket/x is
+# none. What the kernel calls /dev, /proc and /sys is the same everywhere and says nothing.
+PATH = re.compile(r"""(?:^|[\s="':,;(<@\[]|(?:^|\s)-[A-Za-z]+)"""
+                  r"""(?:/(?!(?:dev|proc|sys)/)[\w.+\-]+(?:/[\w.+\-]+)+|~/[\w.]|[A-Za-z]:\\\w)""")
 COMMON = frozenset({"root", "user", "admin", "ubuntu", "debian", "runner", "test", "localhost", "unknown", "linux"})
 
 

@@ -27,9 +27,11 @@ class Step:
 def find_steps(values: Sequence[float], level: float = LEVEL, seed: int = 0) -> List[Step]:
     """The steps of a series, in their order; none where it has fewer than FEWEST values.
 
-    Binary segmentation: the split where the ranks on both sides differ most (Pettitt 1979, standardised) is a step if
-    at most `level` of seeded random orders have a sharper one; then both sides are searched in turn. Ranks, so a
-    single outlier is no step, and a series needs no distribution. A slow drift is reported as steps too.
+    Binary segmentation. That there is a step is judged by ranks: the split where those on both sides differ most
+    (Pettitt 1979, standardised) must be sharper than in all but `level` of seeded random orders; so a single outlier is
+    no step, and a series needs no distribution. Where it is: where absolute deviations from the medians of both sides
+    sum up to least, for ranks lean towards the middle. Then both sides are searched in turn, at half the level. A slow
+    drift is reported as steps too.
     """
     series = np.asarray(values, dtype=float)
     found = sorted(_search(series, 0, series.size, level, np.random.default_rng(seed)))
@@ -43,15 +45,21 @@ def _search(series: "np.ndarray[tuple[int], np.dtype[np.float64]]", first: int, 
     if last - first < FEWEST:
         return []
     ranks = scipy_stats.rankdata(series[first:last])
-    scores = _scores(ranks[None, :])[0]
-    best = int(np.argmax(scores))
-    # Nearly equal scores count as as sharp: sums of ranks are exact up to the last digits only.
-    chance = _scores(rng.permuted(np.tile(ranks, (PERMUTATIONS, 1)), axis=1)).max(axis=1) >= scores[best] - 1e-9
+    sharpest = _scores(ranks[None, :]).max()
+    # Nearly equal scores count as as sharp: they are exact up to the last digits only.
+    chance = _scores(rng.permuted(np.tile(ranks, (PERMUTATIONS, 1)), axis=1)).max(axis=1) >= sharpest - 1e-9
     p_value = float((1 + chance.sum()) / (1 + PERMUTATIONS))
     if p_value > level:
         return []
-    index = first + SHORTEST + best
-    return [*_search(series, first, index, level, rng), (index, p_value), *_search(series, index, last, level, rng)]
+    splits = range(first + SHORTEST, last - SHORTEST + 1)
+    index = min(splits, key=lambda split: _spread(series[first:split]) + _spread(series[split:last]))
+    # Half the level for each half: all searches of one depth together keep it.
+    return [*_search(series, first, index, level / 2, rng), (index, p_value),
+            *_search(series, index, last, level / 2, rng)]
+
+
+def _spread(values: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> float:
+    return float(np.abs(values - np.median(values)).sum())
 
 
 def _scores(ranks: "np.ndarray[tuple[int, int], np.dtype[np.float64]]"
