@@ -7,7 +7,6 @@ import json
 import random
 import sys
 import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
@@ -18,7 +17,7 @@ from zeroipc_report.stats import BAND, FEWEST_ROUNDS, Estimate, Verdict
 from . import conditions, revisions, showing
 from .comparing import Comparison, Row, as_json, between_runs, between_variants
 from .likeness import build_differences, machine_differences
-from .places import RESULTS, ROOT, ResultsError, find, label
+from .places import RESULTS, ROOT, ResultsError, find, label, new_folders
 from .table import read
 
 EXAMPLES = """examples:
@@ -189,12 +188,11 @@ def _compare_revisions(options: argparse.Namespace, flags: Sequence[str]) -> Com
 
 def _save(sides: Tuple[List[Path], List[Path]], commits: Sequence[str], results: Path) -> Tuple[Path, Path]:
     environment = json.loads((sides[0][0] / "environment.json").read_text(encoding="utf-8"))
-    base = results / str(environment["machine"])
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    folders = (base / f"{stamp}-compare-a-{commits[0][:12]}", base / f"{stamp}-compare-b-{commits[1][:12]}")
-    for rounds, folder in zip(sides, folders):
+    a, b = new_folders(results / str(environment["machine"]),
+                       *(f"compare-{side}-{commit[:12]}" for side, commit in zip("ab", commits)))
+    for rounds, folder in zip(sides, (a, b)):
         revisions.merge(rounds, folder, "compare")
-    return folders
+    return a, b
 
 
 def _say(text: str) -> None:

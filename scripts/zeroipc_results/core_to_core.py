@@ -16,7 +16,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from . import drawing, harness, showing
-from .places import RECORDS, RESULTS, ResultsError, find, label
+from .places import RECORDS, RESULTS, ResultsError, find, label, new_folders
 from .table import load
 
 CELL = "bound/cacheline"
@@ -150,8 +150,7 @@ def measure(options: argparse.Namespace) -> Tuple[Path, bool]:
         topology_xml = (Path(temporary) / "0-0" / "topology.xml").read_text(encoding="utf-8")
     environment["suite"] = {**environment["suite"], "name": "core-to-core", "rounds": len(rounds), "seed": seed,
                             "interrupted": interrupted}
-    folder = options.results / environment["machine"] / time.strftime("%Y%m%dT%H%M%SZ-core-to-core", time.gmtime())
-    folder.mkdir(parents=True)
+    (folder,) = new_folders(options.results / environment["machine"], "core-to-core")
     for name, text in ((RECORDS, "".join(json.dumps(one, separators=(",", ":")) + "\n" for some in rounds for one in some)),
                        ("environment.json", json.dumps(environment, indent=2) + "\n"), ("topology.xml", topology_xml),
                        (TOPOLOGY, json.dumps(topology, indent=2) + "\n")):

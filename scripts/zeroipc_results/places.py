@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import List, Union
 
@@ -43,3 +44,19 @@ def label(folder: Path) -> str:
     """`<machine>/<run>`, which `find` understands wherever the folder is in a results folder."""
     resolved = folder.resolve()
     return f"{resolved.parent.name}/{resolved.name}"
+
+
+def new_folders(base: Path, *names: str) -> List[Path]:
+    """A new folder of this time for each name, below `base`; two calls in one second get two sets."""
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    for extra in range(1, 100):
+        folders = [base / (f"{stamp}-{name}" + (f"-{extra}" if extra > 1 else "")) for name in names]
+        try:
+            for folder in folders:
+                folder.mkdir(parents=True)
+            return folders
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise ResultsError(f"{base}: no folder can be made there ({error.strerror}).") from error
+    raise ResultsError(f"{base}: no new folder can be made for {stamp}.")

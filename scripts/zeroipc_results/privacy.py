@@ -14,7 +14,8 @@ from zeroipc_report import records
 
 from .places import RECORDS, ResultsError
 
-FILES = (RECORDS, "environment.json", "topology.xml", "benchmark.json", "resolution.json")  # what is kept, where there is such
+# What is kept, where there is such.
+FILES = (RECORDS, "environment.json", "topology.xml", "benchmark.json", "resolution.json", "topology.json")
 PRIVATE_KEYS = records.PRIVATE_KEYS - {"home"}  # which is, in a record, a memory's NUMA node; a folder is a path anyway
 # A path of two or more parts, at a beginning, behind a mark or behind an option such as -I; a name like queue/ticket/x is
 # none. What the kernel calls /dev, /proc and /sys is the same everywhere and says nothing.

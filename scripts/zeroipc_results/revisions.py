@@ -86,8 +86,7 @@ def run_in_turn(programs: Tuple[Path, Path], arguments: Sequence[str], rounds: i
 
 
 def merge(folders: Sequence[Path], target: Path, suite: str) -> None:
-    """Writes one run folder of many of one round each: round and run of each record are set, all else stays."""
-    target.mkdir(parents=True)
+    """Writes a run into an empty folder, of many runs of one round each: round and run of each record are set, all else stays."""
     run = ""
     with (target / RECORDS).open("w", encoding="utf-8") as stream:
         for number, folder in enumerate(folders):
