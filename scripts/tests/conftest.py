@@ -12,8 +12,14 @@ import pytest
 SCRIPTS = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(SCRIPTS), str(SCRIPTS / "tests")]
 
+import hypothesis  # noqa: E402
+
 import make_records  # noqa: E402  (the path is set just above)
 from zeroipc_report import __main__ as command  # noqa: E402
+
+# The same examples each time, none remembered; how long one takes is the machine's affair.
+hypothesis.settings.register_profile("scripts", derandomize=True, database=None, deadline=None)
+hypothesis.settings.load_profile("scripts")
 
 DEMO = SCRIPTS / "tests" / "data" / "demo"
 
