@@ -7,12 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
+import hypothesis
 import pytest
 
 SCRIPTS = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(SCRIPTS), str(SCRIPTS / "tests")]
-
-import hypothesis  # noqa: E402
 
 import make_records  # noqa: E402  (the path is set just above)
 from zeroipc_report import __main__ as command  # noqa: E402
