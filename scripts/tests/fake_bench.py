@@ -1,7 +1,7 @@
 """Stands in for zeroipc-bench where pairs of CPUs are measured, or two builds in turn.
 
-The round trip between two CPUs is 100 ns times their distance; SPEED, a file beside the program, makes the queue slower by
-that factor. It is called in the tests' own process, through `harness._run`.
+The round trip between two CPUs is 100 ns times their distance; SPEED, a file beside the program, makes the queue slower
+by that factor. It is called in the tests' own process, through `harness._run`.
 """
 
 from __future__ import annotations

@@ -119,7 +119,8 @@ def test_the_command_says_its_verdict_and_ends_with_the_condition_s_status(pair,
 
 
 def test_the_command_takes_names_of_runs_and_writes_json_alone(tmp_path, capsys):
-    two(tmp_path, runs.drifting({DEFAULT: 1, CACHELINE: 1}, drift=0), runs.drifting({DEFAULT: 1, CACHELINE: 1.5}, drift=0))
+    two(tmp_path, runs.drifting({DEFAULT: 1, CACHELINE: 1}, drift=0),
+        runs.drifting({DEFAULT: 1, CACHELINE: 1.5}, drift=0))
     arguments = ["one", f"{runs.MACHINE}/two", "--results", str(tmp_path / "results")]
     assert main([*arguments, "--json", "-"]) == 0
     known = json.loads(capsys.readouterr().out)

@@ -81,7 +81,8 @@ def test_an_unreadable_folder_is_left_out_and_said(results):
 def test_medians_and_samples_are_those_of_the_records(results):
     path, _ = index.refresh(results)
     (row,) = index.query(path, "SELECT median, low, high, n, unit FROM cells WHERE run_folder LIKE '%run04'")[1]
-    values = sorted(value for value, in index.query(path, "SELECT value FROM samples WHERE run_folder LIKE '%run04'")[1])
+    samples = index.query(path, "SELECT value FROM samples WHERE run_folder LIKE '%run04'")[1]
+    values = sorted(value for value, in samples)
     assert row[:4] == ((values[2] + values[3]) / 2, values[0], values[-1], 6) and row[4] == "p50_ns"
 
 

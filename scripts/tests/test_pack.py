@@ -67,8 +67,8 @@ def altered(archive, target, edit):
 
 def test_records_that_were_touched_are_noticed_before_anything_is_run(packed, tmp_path, monkeypatch):
     _, archive, _ = packed
-    touched = altered(archive, tmp_path / "touched.tar.gz", lambda name, data: data.replace(b'"p50_ns":2', b'"p50_ns":3')
-                      if name == "run/records.jsonl" else data)
+    touched = altered(archive, tmp_path / "touched.tar.gz", lambda name, data: data
+                      if name != "run/records.jsonl" else data.replace(b'"p50_ns":2', b'"p50_ns":3'))
     monkeypatch.setattr(pack, "redraw", lambda stage: pytest.fail("it was run"))
     assert pack.verify(touched, tmp_path)[0] == ["run/records.jsonl is not what was packed"]
 

@@ -28,7 +28,8 @@ def machine(packages, nodes, caches, cores, threads):
                      "smt_rank": cpu % threads, "efficiency": 0})
     return {"model": "Demo", "logical_cpus": len(cpus), "cores": len(cpus) // threads, "packages": packages,
             "numa_nodes": packages * nodes, "cpus": cpus,
-            "caches": [{"level": level, "type": "unified", "bytes": 2 ** (18 + level), "instances": 1} for level in (2, 3)]}
+            "caches": [{"level": level, "type": "unified", "bytes": 2 ** (18 + level), "instances": 1}
+                       for level in (2, 3)]}
 
 
 SHAPES = st.tuples(*(st.integers(1, most) for most in (2, 2, 3, 5, 2)))
@@ -52,7 +53,8 @@ def test_every_cpu_stands_once_inside_its_parents_and_nothing_overlaps(shape):
     for box, left, top in placed:
         parts = [(left + one.at[0], top + one.at[1], one.width, one.height) for one in box.inside]
         for x, y, width, height in parts:
-            assert left <= x and top <= y and x + width <= left + box.width + 1e-9 and y + height <= top + box.height + 1e-9
+            assert left <= x and top <= y
+            assert x + width <= left + box.width + 1e-9 and y + height <= top + box.height + 1e-9
         for place, (x, y, width, height) in enumerate(parts):
             for u, v, _, _ in parts[place + 1:]:
                 assert u >= x + width or v >= y + height or x > u
@@ -76,8 +78,8 @@ def test_every_pair_is_measured_once_a_home_node(shape):
 
 def test_a_machine_s_picture_names_its_parts_and_workers_and_is_the_same_again(tmp_path):
     plan = {"machine": machine(2, 1, 2, 2, 2), "placements": [
-        {"strategy": "spread", "producers": 1, "consumers": 1, "reason": None, "producer_cpus": [0], "consumer_cpus": [2],
-         "oversubscribed": False},
+        {"strategy": "spread", "producers": 1, "consumers": 1, "reason": None, "producer_cpus": [0],
+         "consumer_cpus": [2], "oversubscribed": False},
         {"strategy": "same-l2", "producers": 1, "consumers": 1, "reason": "placement: no", "producer_cpus": None,
          "consumer_cpus": None, "oversubscribed": None}]}
     first = topology.draw(plan, tmp_path / "a.svg").read_text(encoding="utf-8")

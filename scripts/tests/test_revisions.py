@@ -70,7 +70,8 @@ def test_builds_runs_in_turn_and_judges(root, tmp_path, capsys):
     known = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     verdicts = {cell["name"].split("/")[0]: cell["verdict"] for cell in known["cells"]}
     assert verdicts == {"queue": "slower", "bound": "equivalent"} and known["paired"]
-    assert known["cells"][0]["ratio"]["median"] == pytest.approx(1.25, rel=0.01) and known["cells"][0]["ratio"]["n"] == 6
+    ratio = known["cells"][0]["ratio"]
+    assert ratio["median"] == pytest.approx(1.25, rel=0.01) and ratio["n"] == 6
     assert "slower by more than 20%" in capsys.readouterr().err
     builds = (tmp_path / "calls").read_text(encoding="utf-8")
     assert builds.count("-DZEROIPC_BUILD_TESTS=OFF") == 2 == builds.count("--target zeroipc-bench")

@@ -1,4 +1,4 @@
-"""What was measured, to be compared, queried, plotted and kept: `from zeroipc_results import load` (results/README.md)."""
+"""What was measured, to be compared, queried, plotted and kept: `from zeroipc_results import load`."""
 
 from .places import ResultsError
 from .table import load

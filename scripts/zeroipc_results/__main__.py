@@ -72,8 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     one = command("plot", _plot, "draws the runs of several machines, each normalised by its own reference")
     one.add_argument("where", nargs="+", metavar="WHERE", help="runs, or machines")
     one.add_argument("--mode", choices=sorted(UNITS), default="throughput")
-    one.add_argument("--relative-to", default="default", metavar="VARIANT", help="default (of each structure), a variant "
-                     "or a bound")
+    one.add_argument("--relative-to", default="default", metavar="VARIANT",
+                     help="default (of each structure), a variant or a bound")
     one.add_argument("--out", type=Path, default=Path("machines.svg"), metavar="FILE", help="default machines.svg")
     one = command("keep", _keep, "strips and checks a run, and adds it to git: runs are private until then")
     one.add_argument("run", metavar="RUN")
@@ -96,8 +96,8 @@ def _index(options: argparse.Namespace) -> Path:
 
 
 def _list(options: argparse.Namespace) -> int:
-    _, rows = index.query(_index(options), "SELECT run_folder, started_utc, suite, revision, rounds, cells, failed, bytes "
-                          "FROM runs ORDER BY started_utc, run_folder")
+    _, rows = index.query(_index(options), "SELECT run_folder, started_utc, suite, revision, rounds, cells, failed, "
+                          "bytes FROM runs ORDER BY started_utc, run_folder")
     kept = set(keep.tracked(options.results))
     showing.table(("run", "", "started", "suite", "revision", "rounds", "cells", "failed", "size"), [
         [row[0], "+" if row[0] in kept else "", *map(str, row[1:7]), _size(row[7])] for row in rows])
@@ -180,7 +180,7 @@ def _keep(options: argparse.Namespace) -> int:
         print(f"{'would add' if options.dry_run else 'added'}: {name}, {_size(size)}")
     total = sum(size for _, size in kept.files)
     print(f"{label(folder)}: {_size(total)} in all, "
-          + ("valid by the schemas" if kept.validated else "schemas not looked at (python3-jsonschema is not installed)"))
+          + ("valid by the schemas" if kept.validated else "by no schema: python3-jsonschema is not installed"))
     return 0
 
 

@@ -72,9 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--band", type=_percent, default=BAND, metavar="P%",
                         help=f"what counts as equivalent (default {BAND * 100:g}%%)")
     parser.add_argument("--fail-on", action="append", default=[], type=_condition, metavar="CONDITION",
-                        help="end with status 3 if slower, slower:5%%, faster, faster:5%%, cannot-tell, missing or failed "
-                        "holds of a variant's cell; with a percentage the whole interval must lie beyond it; may be "
-                        "repeated")
+                        help="end with status 3 if slower, slower:5%%, faster, faster:5%%, cannot-tell, missing or "
+                        "failed holds of a variant's cell; with a percentage the whole interval must lie beyond it; may "
+                        "be repeated")
     parser.add_argument("--json", metavar="FILE", help="write the comparison there; '-': to the terminal, and no table")
     parser.add_argument("--unlike-machines", action="store_true", help="compare though machines or conditions differ")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where runs lie (default: results)")
@@ -151,10 +151,10 @@ def _controls(compared: Comparison) -> str:
     if not bounds:
         return "No bound stands in both as a control. Revisions run in turn do not have this doubt."
     if not moved:
-        return (f"None of the {len(bounds)} cells of bounds, which are controls, was found to differ; that does not prove "
-                "that nothing did. Revisions run in turn do not have this doubt.")
-    return (f"The bounds are controls, and {len(moved)} of {len(bounds)} differ: {', '.join(moved)}. Trust no verdict of "
-            "that size.")
+        return (f"None of the {len(bounds)} cells of bounds, which are controls, was found to differ; that does not "
+                "prove that nothing did. Revisions run in turn do not have this doubt.")
+    return (f"The bounds are controls, and {len(moved)} of {len(bounds)} differ: {', '.join(moved)}. Trust no verdict "
+            "of that size.")
 
 
 def _noted(compared: Comparison, notes: Sequence[str]) -> Comparison:
@@ -174,7 +174,8 @@ def _compare_revisions(options: argparse.Namespace, flags: Sequence[str]) -> Com
         homes = [(options.builds or work).resolve() / commit[:12] for commit in commits]
         try:
             programs = [revisions.build(ROOT, commit, home, _say) for commit, home in zip(commits, homes)]
-            sides = revisions.run_in_turn((programs[0], programs[1]), flags, options.rounds, seed, work / "rounds", _say)
+            sides = revisions.run_in_turn((programs[0], programs[1]), flags, options.rounds, seed, work / "rounds",
+                                          _say)
         finally:
             if not options.builds:
                 for home in homes:

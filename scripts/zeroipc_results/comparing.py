@@ -142,7 +142,7 @@ def as_json(compared: Comparison) -> Dict[str, Any]:
     return {
         "schema": "zeroipc-comparison/1", "a": compared.a, "b": compared.b, "how": compared.how,
         "paired": compared.paired, "band": compared.band, "level": 0.95,
-        "interval": "exact, of order statistics" if compared.paired else "exact, of the ratios between all pairs of runs",
+        "interval": "exact, of order statistics" + ("" if compared.paired else " of all ratios between the two sides"),
         "test": "Wilcoxon signed-rank" if compared.paired else "Mann-Whitney", "correction": "Holm",
         "cells": [_cell_json(row) for row in compared.rows], "missing": compared.missing, "notes": compared.notes,
     }

@@ -30,8 +30,8 @@ EXAMPLES = """examples:
 
 Each pair is measured by zeroipc-bench's cell pingpong/bound/cacheline: two pinned processes write two lines in turn; a
 figure is the median round trip of a run, and what is shown the median over the rounds. A round visits the pairs in a
-random order. The memory lies on the NUMA node of the row's CPU, read back page by page; with several nodes there is a panel
-a node, and pairs across nodes are measured with the memory on either.
+random order. The memory lies on the NUMA node of the row's CPU, read back page by page; with several nodes there is a
+panel a node, and pairs across nodes are measured with the memory on either.
 
 exit status: 0; 1 something cannot be measured or read; 2 bad usage; 130 interrupted, whole rounds are drawn"""
 
@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--window-ms", type=float, default=20, metavar="MS", help="timed window of a run (default 20)")
     parser.add_argument("--seed", type=int, default=None, help="of the pairs' order (default: drawn, and recorded)")
     parser.add_argument("--redraw", metavar="RUN", help="measure nothing, draw this run")
-    parser.add_argument("--harness", type=Path, default=harness.DEFAULT, help="zeroipc-bench (default: the release build)")
+    parser.add_argument("--harness", type=Path, default=harness.DEFAULT, help="default: the release build's zeroipc-bench")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where runs lie (default: results)")
     return parser
 
@@ -139,7 +139,8 @@ def measure(options: argparse.Namespace) -> Tuple[Path, bool]:
                     records.append(_one(options, pair, seed, out, number, position))
                     if number == 0 and position == 0:
                         each = time.monotonic() - started
-                        _say(f"{len(pairs)} pairs, {options.rounds} rounds, about {each * len(pairs) * options.rounds:.0f} s")
+                        _say(f"{len(pairs)} pairs, {options.rounds} rounds, about "
+                             f"{each * len(pairs) * options.rounds:.0f} s")
                 rounds.append(records)
                 _say(f"round {number + 1} of {options.rounds} done")
         except KeyboardInterrupt:
@@ -151,7 +152,8 @@ def measure(options: argparse.Namespace) -> Tuple[Path, bool]:
     environment["suite"] = {**environment["suite"], "name": "core-to-core", "rounds": len(rounds), "seed": seed,
                             "interrupted": interrupted}
     (folder,) = new_folders(options.results / environment["machine"], "core-to-core")
-    for name, text in ((RECORDS, "".join(json.dumps(one, separators=(",", ":")) + "\n" for some in rounds for one in some)),
+    lines = "".join(json.dumps(one, separators=(",", ":")) + "\n" for records in rounds for one in records)
+    for name, text in ((RECORDS, lines),
                        ("environment.json", json.dumps(environment, indent=2) + "\n"), ("topology.xml", topology_xml),
                        (TOPOLOGY, json.dumps(topology, indent=2) + "\n")):
         (folder / name).write_text(text, encoding="utf-8")
@@ -162,8 +164,9 @@ def measure(options: argparse.Namespace) -> Tuple[Path, bool]:
 def _one(options: argparse.Namespace, pair: Tuple[int, int], seed: int, out: Path, number: int,
          position: int) -> Dict[str, Any]:
     harness.measure(options.harness, [
-        "--mode", "pingpong", "--variant", CELL, "--placement", "explicit", "--cpus", f"{pair[0]},{pair[1]}", "--window",
-        f"{options.window_ms:g}", "--rounds", "1", "--seed", str(seed), "--benchmark_filter=cacheline"], out)
+        "--mode", "pingpong", "--variant", CELL, "--placement", "explicit", "--cpus", f"{pair[0]},{pair[1]}",
+        "--window", f"{options.window_ms:g}", "--rounds", "1", "--seed", str(seed),
+        "--benchmark_filter=cacheline"], out)
     lines = (out / RECORDS).read_text(encoding="utf-8").splitlines()
     found: Dict[str, Any] = next(one for one in map(json.loads, lines) if one["variant"] == CELL)
     found.update(round=number, position=position)
@@ -221,7 +224,8 @@ def draw(pairs: pd.DataFrame, topology: Dict[str, Any], target: Path) -> Path:
         if len(homes) > 1:
             axes.set_title(f"memory on node {home}")
         _edges(axes, [there[cpu] for cpu in columns], [there[cpu] for cpu in rows[home]])
-    figure.text(0, 1 + 0.4 / height_in, "Round trip of a cache line between two CPUs, ns", fontsize=11, fontweight="bold")
+    figure.text(0, 1 + 0.4 / height_in, "Round trip of a cache line between two CPUs, ns", fontsize=11,
+                fontweight="bold")
     figure.text(0, (BETWEEN_IN - 0.6) / height_in, f"{topology['machine']['model']}; rows and columns: CPUs; "
                 f"the median over {int(pairs['rounds'].min())} rounds of a run's median", fontsize=8)
     return drawing.save(figure, target)

@@ -54,7 +54,8 @@ class Trend:
 def trends(path: Path, cells: str, machine: Optional[str], root: Path = ROOT) -> List[Trend]:
     """The trend of every cell whose name matches the pattern (* and ?), on one machine."""
     _, found = index.query(
-        path, "SELECT DISTINCT machine FROM cells JOIN runs USING(run_folder) WHERE cell GLOB ? ORDER BY machine", (cells,))
+        path, "SELECT DISTINCT machine FROM cells JOIN runs USING(run_folder) WHERE cell GLOB ? ORDER BY machine",
+        (cells,))
     machines = [row[0] for row in found]
     if not machines:
         raise ResultsError(f"no cell matches '{cells}'; 'scripts/results query \"SELECT DISTINCT cell FROM cells\"' "

@@ -64,7 +64,8 @@ def query(path: Path, sql: str, parameters: Sequence[Any] = ()) -> Tuple[List[st
             answer = index.execute(sql, parameters)
             return [column[0] for column in answer.description or ()], answer.fetchall()
     except sqlite3.Error as error:
-        raise ResultsError(f"the query failed: {error}. 'scripts/results query --tables' shows what there is.") from error
+        raise ResultsError(f"the query failed: {error}. 'scripts/results query --tables' shows what there is."
+                           ) from error
 
 
 def _open(path: Path) -> sqlite3.Connection:

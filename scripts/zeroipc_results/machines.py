@@ -77,6 +77,7 @@ def draw(ratios: pd.DataFrame, mode: str, relative_to: str, target: Path) -> Pat
     axes.set_ylim(len(rows) - 0.4, -0.6)
     what = "the default's" if relative_to == "default" else f"that of {relative_to}"
     axes.set_title(f"{wording.MODES[mode]}, as a multiple of {what} on the same machine", pad=8)
-    axes.set_xlabel(f"{UNITS[mode]}, ratio paired by round (logarithmic): median and 95% interval; band ±{BAND * 100:g}%")
+    axes.set_xlabel(f"{UNITS[mode]}, ratio paired by round (logarithmic): median and 95% interval; "
+                    f"band ±{BAND * 100:g}%")
     figure.legend(*axes.get_legend_handles_labels(), loc="upper left", bbox_to_anchor=(0.1, 0.02))
     return drawing.save(figure, target)

@@ -38,7 +38,8 @@ def write(folder: Path, target: Path) -> Dict[str, Any]:
     known = read(folder)
     found = privacy.findings(folder)
     if found:
-        raise ResultsError(f"{label(folder)} says whose machine it is of: {found[0]}. 'scripts/results keep' tells all.")
+        raise ResultsError(f"{label(folder)} says whose machine it is of: {found[0]}. 'scripts/results keep' tells "
+                           "all.")
     if not target.name.endswith(".tar.gz"):
         raise ResultsError(f"{target}: a pack is a .tar.gz; give such a name.")
     name = label(folder).replace("/", "--")
@@ -76,7 +77,8 @@ def verify(archive: Path, into: Path) -> Tuple[List[str], int]:
         manifest = json.loads((stage / "manifest.json").read_text(encoding="utf-8"))
         files, figures = manifest["files"], manifest["figures"]
     except (OSError, ValueError, KeyError) as error:
-        raise ResultsError(f"{archive}: is no pack of scripts/results: its manifest.json cannot be read ({error}).") from error
+        raise ResultsError(f"{archive}: is no pack of scripts/results: its manifest.json cannot be read ({error})."
+                           ) from error
     differing = [f"{name} is not what was packed" for name, known in sorted(files.items())
                  if not (stage / name).is_file() or _sha256(stage / name) != known]
     if differing:
@@ -106,9 +108,11 @@ def _suite(environment: Mapping[str, Any], stage: Path) -> str:
     return origin
 
 
-def _manifest(environment: Mapping[str, Any], suite: str, files: Dict[str, str], figures: Dict[str, str]) -> Dict[str, Any]:
+def _manifest(environment: Mapping[str, Any], suite: str, files: Dict[str, str],
+              figures: Dict[str, str]) -> Dict[str, Any]:
     return {
-        "schema": SCHEMA, "machine": environment.get("machine", "unknown"), "build": environment.get("build", "unknown"),
+        "schema": SCHEMA, "machine": environment.get("machine", "unknown"),
+        "build": environment.get("build", "unknown"),
         "seed": section(environment, "suite").get("seed", "unknown"), "suite": suite, "records": f"run/{RECORDS}",
         "redraw": "sh redraw", "libraries": _versions(), "files": files, "figures": figures,
     }
@@ -142,7 +146,8 @@ def _unpack(archive: Path, into: Path) -> Path:
             safe = all(one.isfile() and ".." not in PurePosixPath(one.name).parts and not one.name.startswith("/")
                        for one in members)
             if not safe or len(tops) != 1:
-                raise ResultsError(f"{archive}: is no pack of scripts/results: it holds links, or paths that lead outside.")
+                raise ResultsError(f"{archive}: is no pack of scripts/results: it holds links, or paths that lead "
+                                   "outside.")
             for one in members:
                 stream = packed.extractfile(one)
                 path = into / one.name

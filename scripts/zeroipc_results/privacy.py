@@ -1,4 +1,4 @@
-"""Whether a run's files say whose machine they are of: host, user, paths. A machine is named by CPU and topology only."""
+"""Whether a run's files say whose machine they are of: host, user, paths. It is named by CPU and topology only."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .places import RECORDS, ResultsError
 # What is kept, where there is such.
 FILES = (RECORDS, "environment.json", "topology.xml", "benchmark.json", "resolution.json", "topology.json")
 PRIVATE_KEYS = records.PRIVATE_KEYS - {"home"}  # which is, in a record, a memory's NUMA node; a folder is a path anyway
-# A path of two or more parts, at a beginning, behind a mark or behind an option such as -I; a name like queue/ticket/x is
-# none. What the kernel calls /dev, /proc and /sys is the same everywhere and says nothing.
+# A path of two or more parts, at a beginning, behind a mark or behind an option such as -I; a name like queue/ticket/x
+# is none. What the kernel calls /dev, /proc and /sys is the same everywhere and says nothing.
 PATH = re.compile(r"""(?:^|[\s="':,;(<@\[]|(?:^|\s)-[A-Za-z]+)"""
                   r"""(?:/(?!(?:dev|proc|sys)/)[\w.+\-]+(?:/[\w.+\-]+)+|~/[\w.]|[A-Za-z]:\\\w)""")
 COMMON = frozenset({"root", "user", "admin", "ubuntu", "debian", "runner", "test", "localhost", "unknown", "linux"})
@@ -36,7 +36,7 @@ def identity() -> Set[str]:
 
 
 def findings(folder: Path, names: Sequence[str] = ()) -> List[str]:
-    """Each text in the folder's files that names a path, this host or user (or one of `names`), with where it stands."""
+    """Each text in the folder's files that names a path, this host or user, or one of `names`; and where it stands."""
     words = sorted({*identity(), *names})
     named = re.compile("|".join(rf"(?<![\w-]){re.escape(word)}(?![\w-])" for word in words), re.I) if words else None
     found = []
@@ -50,7 +50,7 @@ def findings(folder: Path, names: Sequence[str] = ()) -> List[str]:
 
 
 def strip(folder: Path) -> List[str]:
-    """Removes what may stand in known places: private keys, and who ran Google Benchmark where. Answers what it changed."""
+    """Removes what may stand in known places: private keys, and who ran Google Benchmark. Answers what it changed."""
     changed = []
     for name in FILES:
         path = folder / name
@@ -88,8 +88,8 @@ def _documents(path: Path) -> List[Any]:
             return [json.loads(line) for line in text.splitlines() if line.strip()]
         return [json.loads(text)]
     except ValueError as error:
-        raise ResultsError(f"{path}: not JSON ({error}); a run that was cut short is not fit to be kept. Measure again, "
-                           "or remove the torn last line.") from error
+        raise ResultsError(f"{path}: not JSON ({error}); a run that was cut short is not fit to be kept. Measure "
+                           "again, or remove the torn last line.") from error
 
 
 def _texts(path: Path) -> Iterator[Tuple[str, str, str]]:
@@ -101,7 +101,8 @@ def _texts(path: Path) -> Iterator[Tuple[str, str, str]]:
             raise ResultsError(f"{path}: not XML ({error}). Remove it, or measure again.") from error
         for element in root.iter():
             for key, value in element.attrib.items():
-                yield f"<{element.tag} {element.get('name', '')}>", key if key != "value" else element.get("name", ""), value
+                name = element.get("name", "")
+                yield f"<{element.tag} {name}>", key if key != "value" else name, value
             if element.text and element.text.strip():
                 yield f"<{element.tag}>", element.tag, element.text
         return

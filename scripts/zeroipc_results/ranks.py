@@ -11,7 +11,7 @@ from scipy import stats as scipy_stats
 
 from zeroipc_report.stats import LEVEL, NOTHING, Better, Estimate
 
-EXACT_UP_TO = 60  # values a side; beyond, the normal approximation of the rank sum errs by less than one rank in a hundred
+EXACT_UP_TO = 60  # values a side; beyond, the rank sum is taken as normal
 
 
 def holm(p_values: Sequence[float]) -> List[float]:

@@ -34,8 +34,8 @@ def resolve(root: Path, name: str) -> str:
     try:
         return git(root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
     except ResultsError as error:
-        raise ResultsError(f"'{name}' is neither a run nor a revision of {root}; 'scripts/results list' shows the runs, "
-                           "'git log' the revisions. Two variants of one run: --in RUN.") from error
+        raise ResultsError(f"'{name}' is neither a run nor a revision of {root}; 'scripts/results list' shows the "
+                           "runs, 'git log' the revisions. Two variants of one run: --in RUN.") from error
 
 
 def build(root: Path, commit: str, folder: Path, say: Say) -> Path:
@@ -86,7 +86,8 @@ def run_in_turn(programs: Tuple[Path, Path], arguments: Sequence[str], rounds: i
 
 
 def merge(folders: Sequence[Path], target: Path, suite: str) -> None:
-    """Writes a run into an empty folder, of many runs of one round each: round and run of each record are set, all else stays."""
+    """Writes a run into an empty folder, of many of one round each: records are given their round and one run's name,
+    all else stays."""
     run = ""
     with (target / RECORDS).open("w", encoding="utf-8") as stream:
         for number, folder in enumerate(folders):

@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     other.add_argument("--xml", type=Path, metavar="FILE", help="the machine of this hwloc XML file")
     other.add_argument("--synthetic", metavar="TEXT", help="the machine of a synthetic description of hwloc")
     parser.add_argument("--out", type=Path, default=Path("topology.svg"), metavar="FILE", help="default topology.svg")
-    parser.add_argument("--harness", type=Path, default=harness.DEFAULT, help="zeroipc-bench (default: the release build)")
+    parser.add_argument("--harness", type=Path, default=harness.DEFAULT, help="default: the release build's zeroipc-bench")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where runs lie (default: results)")
     return parser
 
@@ -163,14 +163,15 @@ def _name_width(name: str) -> float:
 
 
 def _cache_names(machine: Dict[str, Any]) -> Dict[str, str]:
-    """`L3 300 MiB` for the last level, `L2 2 MiB` for the second, where they are known and there is one size of each."""
+    """`L3 300 MiB` for the last level, `L2 2 MiB` for the second, where it is known and the same everywhere."""
     sizes: Dict[int, Set[int]] = {}
     for cache in machine["caches"]:
         if cache["type"] == "unified":
             sizes.setdefault(cache["level"], set()).add(cache["bytes"])
     names = {level: f"L{level} {_bytes(one.pop())}" if len(one) == 1 else f"L{level}" for level, one in sizes.items()}
     last = max(names, default=0)
-    return {key: names[level] for key, level in (("llc", last), ("l2", 2)) if level in names and (key == "llc" or last > 2)}
+    levels = {"llc": last, **({"l2": 2} if last > 2 else {})}
+    return {key: names[level] for key, level in levels.items() if level in names}
 
 
 def _bytes(count: int) -> str:
@@ -233,8 +234,8 @@ def _paint(axes: Axes, box: Box, corner: Tuple[float, float], roles: Dict[int, L
     if box.cpu is not None:
         here = roles.get(box.cpu["cpu"], [])
         colour = ROLES[here[0][0]] if here else "#ffffff"
-        axes.add_patch(Rectangle((left, top), box.width, box.height, facecolor=colour, edgecolor="#777777", linewidth=0.8,
-                                 hatch=None if box.cpu["usable"] else "////"))
+        axes.add_patch(Rectangle((left, top), box.width, box.height, facecolor=colour, edgecolor="#777777",
+                                 linewidth=0.8, hatch=None if box.cpu["usable"] else "////"))
         axes.text(left + CPU / 2, top + CPU / 2, "\n".join(here) or box.name, ha="center", va="center",
                   fontsize=8 if len(here) < 2 else 6, color="white" if here else "#777777",
                   fontweight="bold" if here else "normal")
