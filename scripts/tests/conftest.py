@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
+import hypothesis
 import pytest
 
 SCRIPTS = Path(__file__).resolve().parent.parent
@@ -14,6 +15,10 @@ sys.path[:0] = [str(SCRIPTS), str(SCRIPTS / "tests")]
 
 import make_records  # noqa: E402  (the path is set just above)
 from zeroipc_report import __main__ as command  # noqa: E402
+
+# The same examples each time, none remembered; how long one takes is the machine's affair.
+hypothesis.settings.register_profile("scripts", derandomize=True, database=None, deadline=None)
+hypothesis.settings.load_profile("scripts")
 
 DEMO = SCRIPTS / "tests" / "data" / "demo"
 
