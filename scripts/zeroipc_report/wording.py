@@ -23,6 +23,22 @@ FLAGS = {
     "not_steady": "the throughput changed during the window, and what came after was less than half of it",
     "memory_elsewhere": "the memory was not known to lie on the NUMA node asked for",
 }
+# What each flag means for who reads a conclusion.
+THREATS = {
+    "oversubscribed": "There the kernel's scheduler decides who runs, and its time slices are part of the figure: these "
+                      "cells say nothing about machines with a CPU for each worker.",
+    "start_skew": "Their workers worked alone for a part of the window.",
+    "page_faults": "Their figures hold the kernel's work of mapping memory.",
+    "involuntary_switches": "While a worker is off its CPU the others wait or run without contention; other load on the "
+                            "machine is part of these figures.",
+    "cores_shared": "Two hardware threads of one core pass a cache line much faster than two cores: such runs and others "
+                    "are not of the same machine, and a comparison that mixes them is of luck.",
+    "cores_changed": "These runs are of two machines at once.",
+    "steal": "Time in which the host ran something else is part of these figures.",
+    "no_progress": "A worker was starved, or the window too short for its first operation.",
+    "not_steady": "Their medians speak for a state that did not last.",
+    "memory_elsewhere": "Remote memory may be part of these figures.",
+}
 UNITS = {"throughput": "million/s", "pingpong": "ns", "latency": "ns"}
 MODES = {"throughput": "Throughput", "pingpong": "Round trip", "latency": "Latency (99th percentile)"}
 QUANTITIES = {"throughput": "throughput", "pingpong": "round trip", "latency": "latency (p99)"}

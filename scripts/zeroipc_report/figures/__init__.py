@@ -4,7 +4,7 @@ cannot see it."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Iterator, List
+from typing import Callable, Iterator, List, Optional
 
 from ..records import RunFolder
 from ..summary import Analysis, analyse
@@ -34,11 +34,16 @@ def drawings(source: Source) -> Iterator[Drawing]:
         yield from family.draw(source)
 
 
-def save_all(analysis: Analysis, target: Path) -> List[Drawn]:
-    """Draws every figure into the folder; answers them, and the reasons for those that there are not."""
+def save_all(analysis: Analysis, target: Path, then: Optional[Callable[[Drawing], None]] = None) -> List[Drawn]:
+    """Draws every figure into the folder; answers them, and the reasons for those that there are not. `then` is called
+    with each, once it is saved: figures are large, so only one is kept at a time."""
     target.mkdir(parents=True, exist_ok=True)
+    found = []
     with style():
-        found = [save(drawing, target) for drawing in drawings(source_of(analysis))]
+        for drawing in drawings(source_of(analysis)):
+            found.append(save(drawing, target))
+            if then is not None:
+                then(drawing)
     measured = set(analysis.folder.usable["mode"])
     return found + [Drawn(mode, title, "", "", missing=why) for mode, (title, why) in MISSING.items()
                     if mode not in measured]

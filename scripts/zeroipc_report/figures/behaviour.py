@@ -144,7 +144,7 @@ def _fairness(source: Source, structure: str, point: Point, rows: pd.DataFrame) 
             own["shares"], np.linspace(-0.3, 0.3, len(own)))])
         dots = axes.scatter(values, places, s=5, color=colour, alpha=0.5, linewidths=0, rasterized=len(here) > 200)
         tip(tips, dots, f"{name}: Jain's index {wording.number(own['fairness'].median())}")
-        axes.text(1.02, row, f"{wording.number(own['fairness'].median(), 2)}   {wording.number(low, 2)} to {wording.number(high, 2)}",
+        axes.text(1.02, row, f"{own['fairness'].median():.2f}   {low:.2f} to {high:.2f}",
                   transform=axes.get_yaxis_transform(), va="center", fontsize=7.5)
         axes.axhline(row, color="#ececec", linewidth=0.7, zorder=0)
         parts.append(_shares(own))

@@ -79,10 +79,8 @@ def _spread(figure: matplotlib.figure.Figure, square: float, width: float, probe
             tip(tips, dots, f"{name}: {int(chosen.sum())} runs, median {wording.number(float(np.median(values[chosen])))} ns")
             axes.text(1.01, float(np.median(values[chosen])), f"{name}\n{int(chosen.sum())} runs", color=colour,
                       fontsize=7.5, va="center", transform=axes.get_yaxis_transform())
-    axes.set_yscale("log")
-    low, high = values.min() * 0.8, values.max() * 1.2
-    axes.set_ylim(low, high)
-    ticks.log_ticks(axes.yaxis, low, high)
+    axes.set_ylim(0, values.max() * 1.1)
+    ticks.linear_ticks(axes.yaxis, 5)
     axes.grid(axis="y")
     axes.set_xlabel("run with a probe, in order")
-    axes.set_ylabel("ns (logarithmic)")
+    axes.set_ylabel("ns")
