@@ -8,7 +8,7 @@ from typing import Iterator, List, Sequence
 from . import resolution, wording
 from .figures import Drawn
 from .findings import findings
-from .page import suite, target_row
+from .page import heading, suite, target_row
 from .summary import Analysis, flag_rows
 from .threats import noise, threats
 
@@ -49,7 +49,7 @@ def _lines(analysis: Analysis, figures: Sequence[Drawn]) -> Iterator[str]:
         shared = f" (all at {escaped(group.shared)})" if group.shared else ""
         yield f"### {group.structure.capitalize()}, {group.axis}{shared}\n"
         for one, sentence in group.sentences:
-            yield f"- **{one.verdict.value}.** {escaped(sentence)}"
+            yield f"- **{heading(one)}.** {escaped(sentence)}"
         yield ""
     yield "## Threats to validity\n"
     for seen, means in threats(analysis):

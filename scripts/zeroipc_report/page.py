@@ -86,7 +86,12 @@ def _axis(one: AxisFindings) -> Dict[str, Any]:
     counts = ", ".join(f"{verdict.value} {count}" for verdict, count in one.counts.items() if count)
     return {"structure": one.structure, "axis": one.axis, "shared": one.shared, "counts": counts,
             "total": sum(one.counts.values()),
-            "sentences": [{"word": of.verdict.value, "kind": _kind(of), "sentence": text} for of, text in one.sentences]}
+            "sentences": [{"word": heading(of), "kind": _kind(of), "sentence": text} for of, text in one.sentences]}
+
+
+def heading(one: Comparison) -> str:
+    """What stands before a sentence that names the winner itself: faster and slower would be of the other."""
+    return "differ" if one.verdict in (stats.Verdict.FASTER, stats.Verdict.SLOWER) else one.verdict.value
 
 
 def _kind(one: Comparison) -> str:

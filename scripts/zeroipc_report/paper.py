@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Iterator, List
+from typing import Iterator, List, Optional
 
 from . import wording
 from .figures import Source, behaviour, latency, policy, source_of, style, sweeps
@@ -37,15 +37,14 @@ def _drawings(source: Source) -> Iterator[Drawing]:
 
 
 def _save(drawing: Drawing, width: float, path: Path) -> None:
-    """At exactly the width, whatever the names beside the axes need: what is drawn is scaled, letters only by the rest."""
+    """At the width, whatever the names beside the axes need: letters keep their size, and the axes give way."""
     figure = drawing.figure
-    for _ in range(3):
+    for _ in range(12):
         box = tight_box(figure)
         if abs(box.width - width) < 0.01:
             break
         size = figure.get_size_inches()
-        # Names keep their size: only the part of the width that axes take can give way.
-        figure.set_size_inches(max(size[0] + width - box.width, size[0] * 0.4), size[1])
+        figure.set_size_inches(max(size[0] + width - box.width, size[0] * 0.5), size[1])
     box = tight_box(figure)
     figure.savefig(path, bbox_inches=box, metadata={"CreationDate": None, "Title": drawing.title})
 
@@ -73,7 +72,7 @@ def _table(analysis: Analysis) -> Iterator[str]:
     yield r"\end{tabular}"
 
 
-def _row(cell: CellSummary, one: "Comparison | None") -> str:
+def _row(cell: CellSummary, one: Optional[Comparison]) -> str:
     mode, estimate = cell.point.mode, cell.estimate
     median = wording.number(wording.in_unit(estimate.median, mode))
     if estimate.has_interval:

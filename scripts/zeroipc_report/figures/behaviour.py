@@ -53,8 +53,8 @@ def _timeline(source: Source, structure: str, point: Point, rows: pd.DataFrame) 
     default = source.default(list(set(rows["variant"])))
     names = [name for name in source.ordered(rows["variant"])
              if default is None or name == default or policies.axis_of(name, default) in ("algorithm", "backoff")]
-    names = names[:MOST_PANELS]
-    columns = 1 if source.narrow else 4
+    names = names[:MOST_PANELS // 2 if source.narrow else MOST_PANELS]
+    columns = 2 if source.narrow else 4
     figure, every, _ = grid_of(len(names), source.width, source.width / columns - 0.01, 1.5 if source.narrow else 2.0,
                                columns)
     figure.subplots_adjust(hspace=0.55, wspace=0.25, left=0.07, right=0.99)
@@ -113,8 +113,8 @@ def _timeline_panel(source: Source, axes: Axes, name: str, rows: pd.DataFrame, r
     ticks.linear_ticks(axes.yaxis, 4)
     ticks.linear_ticks(axes.xaxis, 4)
     axes.grid(axis="y")
-    axes.set_title(name.split("/", 1)[1], fontsize=7.5, pad=12)
-    axes.text(1, 1.02, _hiccup(rows), transform=axes.transAxes, ha="right", va="bottom", fontsize=7, color="#555555")
+    axes.set_title(name.split("/", 1)[1], fontsize=6 if source.narrow else 7.5, pad=12)
+    axes.text(1, 1.02, _hiccup(rows), transform=axes.transAxes, ha="right", va="bottom", fontsize=6 if source.narrow else 7, color="#555555")
 
 
 def _hiccup(rows: pd.DataFrame) -> str:
@@ -129,7 +129,8 @@ def _hiccup(rows: pd.DataFrame) -> str:
 def _fairness(source: Source, structure: str, point: Point, rows: pd.DataFrame) -> Drawing:
     here = rows[rows["point"] == point]
     names = source.ordered(here["variant"])[:MOST_ROWS]
-    height = 0.22 * len(names)
+    height = (0.15 if source.narrow else 0.22) * len(names)
+    labels = policies.short_names(names) if source.narrow else {name: name.split("/", 1)[1] for name in names}
     figure = new_figure(source.width, height + 1.0)
     axes = figure.add_axes((0.3, 0.45 / (height + 1.0), 0.5, height / (height + 1.0)))
     tips: Dict[str, str] = {}
@@ -144,15 +145,18 @@ def _fairness(source: Source, structure: str, point: Point, rows: pd.DataFrame) 
             own["shares"], np.linspace(-0.3, 0.3, len(own)))])
         dots = axes.scatter(values, places, s=5, color=colour, alpha=0.5, linewidths=0, rasterized=len(here) > 200)
         tip(tips, dots, f"{name}: Jain's index {wording.number(own['fairness'].median())}")
+        if source.narrow:
+            parts.append(_shares(own))
+            continue
         axes.text(1.02, row, f"{own['fairness'].median():.2f}   {low:.2f} to {high:.2f}",
                   transform=axes.get_yaxis_transform(), va="center", fontsize=7.5)
-        axes.axhline(row, color="#ececec", linewidth=0.7, zorder=0)
         parts.append(_shares(own))
-    axes.text(1.02, -0.8, "Jain's index, least to largest share", transform=axes.get_yaxis_transform(), fontsize=7.5,
+    axes.hlines(range(len(names)), 0, 1, transform=axes.get_yaxis_transform(), colors="#ececec", linewidth=0.7, zorder=0)
+    axes.text(1.02, -0.8, "" if source.narrow else "Jain's index, least to largest share", transform=axes.get_yaxis_transform(), fontsize=7.5,
               va="center", color="#444444")
     axes.axvline(1, color="#555555", linewidth=1, zorder=1)
     axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_yticks(range(len(names)), [name.split("/", 1)[1] for name in names])
+    axes.set_yticks(range(len(names)), [labels[name] for name in names])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.set_xlim(-0.03, max(2.05, max(max(one) for one in here["shares"]) * 1.03))

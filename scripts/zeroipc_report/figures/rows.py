@@ -167,8 +167,8 @@ def _panels(figure: Figure, columns: _Columns, top: float, names: Sequence[str])
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="x", labelsize=7.5, length=2.5, pad=2)
-        for row in range(len(names)):
-            axes.axhline(row, color="#ececec", linewidth=0.7, zorder=0)
+        axes.hlines(range(len(names)), 0, 1, transform=axes.get_yaxis_transform(), colors="#ececec", linewidth=0.7,
+                    zorder=0)
         panels[name] = axes
     panels["values"].set_yticks(range(len(names)), [_label(name) for name in names], fontsize=8.5)
     panels["values"].tick_params(axis="y", length=0)
@@ -201,6 +201,7 @@ def _values(axes: Axes, mode: str, cells: Dict[str, pd.DataFrame], looks: Dict[s
             tips: Dict[str, str]) -> None:
     shown = pd.concat(list(cells.values()))
     scale = _value_scale(axes, mode, cells)
+    dots = _Dots(9)
     if bool(shown["oversubscribed"].any()):
         axes.set_facecolor(CROWDED_COLOUR)
     for row, (name, rows) in enumerate(cells.items()):
@@ -209,11 +210,12 @@ def _values(axes: Axes, mode: str, cells: Dict[str, pd.DataFrame], looks: Dict[s
             axes.text(0.99, row, f"{wording.number(values.median())}, beyond this scale", ha="right", va="center",
                       fontsize=7.5, color="#444444", transform=axes.get_yaxis_transform())
             continue
-        _dots(axes, row, values.to_numpy(), rows, looks[name].colour, raster)
+        dots.add(row, values.to_numpy(), rows, looks[name].colour)
         _median(axes, row, estimate_median(values.to_numpy()), looks[name], tips,
                 f"{name}: median {{}} {wording.UNITS[mode]}, {len(values)} runs")
         if name in COUNTERS:
             axes.axvline(values.median(), color="black", linestyle=COUNTERS[name], linewidth=1, zorder=1)
+    dots.draw(axes, raster)
 
 
 def _value_scale(axes: Axes, mode: str, cells: Dict[str, pd.DataFrame]) -> float:
@@ -235,19 +237,27 @@ def _value_scale(axes: Axes, mode: str, cells: Dict[str, pd.DataFrame]) -> float
     return float(high)
 
 
-def _dots(axes: Axes, row: int, values: np.ndarray, rows: pd.DataFrame, colour: str, raster: bool,
-          size: float = 9) -> None:
-    """Runs, one above the other by their order; hollow if flagged, square if their CPUs shared a core."""
-    places = row + (np.linspace(-0.32, 0.32, len(values)) if len(values) > 1 else np.zeros(len(values)))
-    flagged = np.array([bool(set(flags) - {"oversubscribed"}) for flags in rows["flags"]], dtype=bool)
-    shared = np.array([cores is False for cores in rows["separate_cores"]], dtype=bool)
-    for square in (False, True):
-        for hollow in (False, True):
-            chosen = (shared == square) & (flagged == hollow)
-            if chosen.any():
-                axes.scatter(values[chosen], places[chosen], s=size, marker="s" if square else "o", alpha=0.6,
-                             facecolors="none" if hollow else colour, edgecolors=colour, linewidths=0.6,
-                             rasterized=raster, zorder=2)
+class _Dots:
+    """Runs of a panel, those of a row one above the other by their order; hollow if flagged, square if their CPUs shared
+    a core. Drawn at once, by kind: matplotlib takes its time for each artist."""
+
+    def __init__(self, size: float) -> None:
+        self._size = size
+        self._kinds: Dict[Tuple[bool, bool], List[Tuple[float, float, str]]] = {}
+
+    def add(self, row: int, values: np.ndarray, rows: pd.DataFrame, colour: str) -> None:
+        """The runs of a row."""
+        places = row + (np.linspace(-0.32, 0.32, len(values)) if len(values) > 1 else np.zeros(len(values)))
+        for value, place, flags, cores in zip(values, places, rows["flags"], rows["separate_cores"]):
+            kind = (cores is False, bool(set(flags) - {"oversubscribed"}))
+            self._kinds.setdefault(kind, []).append((value, place, colour))
+
+    def draw(self, axes: Axes, raster: bool) -> None:
+        """Puts all of them on the axes."""
+        for (square, hollow), dots in self._kinds.items():
+            values, places, colours = zip(*dots)
+            axes.scatter(values, places, s=self._size, marker="s" if square else "o", alpha=0.6, linewidths=0.6,
+                         facecolors="none" if hollow else colours, edgecolors=colours, rasterized=raster, zorder=2)
 
 
 def _median(axes: Axes, row: int, estimate: Estimate, look: Look, tips: Dict[str, str], text: str) -> None:
@@ -301,11 +311,16 @@ def _mechanism(axes: Axes, column: str, cells: Dict[str, pd.DataFrame], looks: D
         limits = (-NEGLIGIBLE / 4, max(every.max() * 1.5, 0.15))
         axes.set_xscale("symlog", linthresh=NEGLIGIBLE, linscale=0.3)
         ticks.fixed(axes.xaxis, [0, *(tick for tick in (0.1, 10, 1000, 100000) if tick <= limits[1])])
+    dots = _Dots(4)
+    medians = {}
     for row, (name, rows) in enumerate(cells.items()):
         known = rows[rows[column].notna()]
         if len(known):
-            _dots(axes, row, known[column].to_numpy(), known, looks[name].colour, raster, 4)
-            axes.plot([known[column].median()], [row], marker="|", markersize=9, color=looks[name].colour,
-                      markeredgewidth=1.8, zorder=4)
+            dots.add(row, known[column].to_numpy(), known, looks[name].colour)
+            medians[row] = (known[column].median(), looks[name].colour)
+    dots.draw(axes, raster)
+    if medians:
+        axes.scatter([value for value, _ in medians.values()], list(medians), marker="|", s=70, linewidths=1.8, zorder=4,
+                     c=[colour for _, colour in medians.values()])
     axes.set_xlim(*limits)
     axes.grid(axis="x")
