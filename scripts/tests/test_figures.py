@@ -19,6 +19,7 @@ FIGURES = ("cells-queue-throughput-all", "cells-queue-pingpong-1P1C-8B-cap1024-1
            "latency-queue-pingpong-1P1C-8B-cap1024-100ms", "policy-queue-throughput-by-contention",
            "fairness-queue-2P2C-8B-cap1024-100ms", "cores")
 GOLDEN = DEMO.parent / "golden"
+AXES = base.new_figure(3, 3).add_subplot()
 SETTINGS = settings(max_examples=100, derandomize=True, database=None, deadline=None)
 
 
@@ -96,7 +97,7 @@ def test_labels_are_moved_apart_and_keep_their_order(wanted, room):
 @SETTINGS
 @given(st.floats(1e-6, 1e12), st.floats(1.5, 1e9))
 def test_logarithmic_axes_have_ticks_that_one_can_read(low, width):
-    axis = base.new_figure(3, 3).add_subplot().xaxis
+    axis = AXES.xaxis
     ticks.log_ticks(axis, low, low * width)
     found = axis.get_ticklocs()
     assert len(found) <= 10

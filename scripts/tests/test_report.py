@@ -62,8 +62,9 @@ def page_text(demo):
 def test_the_page_is_whole_and_needs_nothing_beside_it(page_text):
     page = _Page(page_text)
     assert page.open == []
-    assert page.references and all(reference.startswith("#") for reference in page.references)
-    assert all(reference[1:] in page.identifiers for reference in page.references)
+    inside = [reference for reference in page.references if not reference.startswith("data:image/png;base64,")]
+    assert inside and all(reference.startswith("#") for reference in inside)
+    assert all(reference[1:] in page.identifiers for reference in inside)
     assert len(page.identifiers) == len(set(page.identifiers))
     assert not re.search(r"url\((?!#)|@import|<script src|<link", page_text)
 
@@ -207,7 +208,7 @@ def test_threats_are_those_of_the_flags_raised(write):
     said = [seen for seen, _ in threats.threats(summary.analyse(records.load(write(lines))))]
     assert said[0] == f"the host ran something else on these CPUs: 1 of {len(lines)} runs, in 1 cell (steal)"
     assert said[1] == f"a flag that these scripts do not know: 1 of {len(lines)} runs, in 1 cell (of_the_future)"
-    assert "1 of 140 runs failed" in said[2]
+    assert f"1 of {len(lines)} runs failed" in said[2]
     assert not any("rounds" in one or "page" in one for one in said[:3])
     assert any("a virtual machine (kvm)" in one for one in said)
 

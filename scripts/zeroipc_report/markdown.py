@@ -73,6 +73,6 @@ def _lines(analysis: Analysis, figures: Sequence[Drawn]) -> Iterator[str]:
         (cell, flag, f"{runs} of {of}", "all" if runs == of else rounds)
         for cell, flag, runs, of, rounds in flag_rows(folder.frame)]) or ["None.\n"]
     yield "## Figures\n"
-    for one in figures:
-        yield (f"- {escaped(one.missing)}" if one.missing else
-               f"- [{escaped(one.title)}](figures/{one.name}.png), [data](figures/{one.name}.csv)")
+    for drawn in figures:
+        yield (f"- {escaped(drawn.missing)}" if drawn.missing else
+               f"- [{escaped(drawn.title)}](figures/{drawn.name}.png), [data](figures/{drawn.name}.csv)")

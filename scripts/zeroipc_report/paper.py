@@ -39,13 +39,15 @@ def _drawings(source: Source) -> Iterator[Drawing]:
 def _save(drawing: Drawing, width: float, path: Path) -> None:
     """At the width, whatever the names beside the axes need: letters keep their size, and the axes give way."""
     figure = drawing.figure
-    for _ in range(12):
-        box = tight_box(figure)
+    slope, size = 0.7, figure.get_size_inches()[0]  # of the width that is drawn, by that of the figure
+    box = tight_box(figure)
+    for _ in range(8):
         if abs(box.width - width) < 0.01:
             break
-        size = figure.get_size_inches()
-        figure.set_size_inches(max(size[0] + width - box.width, size[0] * 0.5), size[1])
-    box = tight_box(figure)
+        wanted = max(size + (width - box.width) / slope, size * 0.5)
+        figure.set_size_inches(wanted, figure.get_size_inches()[1])
+        before, box = box.width, tight_box(figure)
+        slope, size = min(max((box.width - before) / (wanted - size), 0.1), 1.5), wanted
     figure.savefig(path, bbox_inches=box, metadata={"CreationDate": None, "Title": drawing.title})
 
 

@@ -161,6 +161,7 @@ def _mechanism(record: Dict[str, Any]) -> Dict[str, Any]:
     def per_operation(amounts: List[float]) -> float:
         return sum(amounts) / operations if amounts and operations > 0 else NAN
 
+    shares = tuple(one * len(done) / total for one in done) if len(done) > 1 and total > 0 else ()
     refused = [_number(one.get(name)) for one in workers for name in ("full", "empty") if one.get(name) is not None]
     longest = [_number((one.get("hiccups") or {}).get("longest_ns")) for one in workers]
     return {
@@ -168,7 +169,13 @@ def _mechanism(record: Dict[str, Any]) -> Dict[str, Any]:
         "refused": per_operation(refused),
         "cycles": per_operation([_number((one.get("counters") or {}).get("cycles")) for one in workers]),
         "cache_misses": per_operation([_number((one.get("counters") or {}).get("cache-misses")) for one in workers]),
-        "fairness": _number(record.get("fairness")),
-        "shares": tuple(one * len(done) / total for one in done) if len(done) > 1 and total > 0 else (),
+        # Records from before there was a fairness have the workers that it is of.
+        "fairness": _number(record.get("fairness", _jain(shares))),
+        "shares": shares,
         "hiccup_ns": max((one for one in longest if not math.isnan(one)), default=NAN),
     }
+
+
+def _jain(shares: Tuple[float, ...]) -> Optional[float]:
+    """Jain's index of shares that are multiples of an equal one."""
+    return len(shares) / sum(one * one for one in shares) if shares else None

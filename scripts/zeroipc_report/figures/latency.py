@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, List, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 import numpy as np
 import pandas as pd
@@ -39,7 +39,7 @@ def draw(source: Source) -> Iterator[Drawing]:
 
 
 def _same_but_load(points: Sequence[Point]) -> List[List[Point]]:
-    groups: Dict[Tuple, List[Point]] = {}  # type: ignore[type-arg]  # of whatever tells points apart
+    groups: Dict[Tuple[Any, ...], List[Point]] = {}
     for point in points:
         others = tuple(one for one in point.axes if one[0] != "load_percent")
         groups.setdefault((point.producers, point.consumers, point.payload_bytes, point.capacity, point.window_ns,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Tuple
 
 import matplotlib
 import numpy as np
@@ -37,19 +37,20 @@ def draw(source: Source) -> Iterator[Drawing]:
 
 def _contention(ones: List[Comparison]) -> List[Point]:
     """The points that differ in the number of workers only, of the group that most comparisons are of."""
-    groups: Dict[Tuple, List[Point]] = {}  # type: ignore[type-arg]  # of whatever tells points apart
+    groups: Dict[Tuple[Any, ...], List[Point]] = {}
     for one in ones:
         point = one.point
         groups.setdefault((point.payload_bytes, point.capacity, point.window_ns, point.workload, point.placement,
                            point.diagnosis), []).append(point)
     several = [group for group in groups.values() if len({point.workers for point in group}) > 1]
-    return sorted(set(max(several, key=len)), key=lambda point: point.order) if several else []
+    largest: List[Point] = max(several, key=len, default=[])
+    return sorted(set(largest), key=lambda point: point.order)
 
 
 def _workloads(ones: List[Comparison]) -> List[Point]:
     """The points that differ in the mix of operations and how keys are drawn."""
     mixed = [one.point for one in ones if one.point.axis("mix") is not None]
-    groups: Dict[Tuple, List[Point]] = {}  # type: ignore[type-arg]
+    groups: Dict[Tuple[Any, ...], List[Point]] = {}
     for point in mixed:
         groups.setdefault((point.producers, point.payload_bytes, point.capacity, point.window_ns, point.placement,
                            point.diagnosis), []).append(point)
