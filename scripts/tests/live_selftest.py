@@ -1,4 +1,5 @@
-"""The self-test with the real harness, and windows so short that only the structure of its answers is looked at.
+"""The self-test with the real harness, and windows so short that only the structure of its answers is looked at; and
+the simulation of its page in full.
 
 ctest calls it with ZEROIPC_HARNESS, the program zeroipc-bench.
 """
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import jsonschema
 from conftest import SCRIPTS
-from zeroipc_report import records, selftest
+from zeroipc_report import records, selftest, simulation, stats
 
 SCHEMAS = SCRIPTS.parent / "results" / "schema"
 
@@ -46,3 +47,10 @@ def test_a_self_test_from_end_to_end(tmp_path: Path, capsys):
     for line in (folder / "try-02" / "records.jsonl").read_text(encoding="utf-8").splitlines():
         _validator("record.schema.json").validate(json.loads(line))
     assert "The resolution of this machine: " in capsys.readouterr().out
+
+
+def test_the_page_shows_what_the_simulation_finds():
+    page = (SCRIPTS.parent / "bench" / "docs" / "resolution.md").read_text(encoding="utf-8")
+    assert simulation.renewed(page) == page, "scripts/selftest --rule writes the tables again"
+    for n in (6, 10, 20, 30):
+        assert f"{stats.coverage(n) * 100:.1f}%" in page

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import json
+import re
 
+import make_records
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import DEMO
-from zeroipc_report import figures, records
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from zeroipc_report import figures, paper, records, summary
+from zeroipc_report.figures import base, latency, sweeps, ticks
+from zeroipc_report.records import Point
 
-FIGURES = ("throughput-queue-8B-cap1024-100ms", "latency-queue-1P1C-8B-cap1024-100ms", "ratios-throughput",
-           "ratios-pingpong", "runs-throughput", "runs-pingpong")
+FIGURES = ("cells-queue-throughput-all", "cells-queue-pingpong-1P1C-8B-cap1024-100ms",
+           "latency-queue-pingpong-1P1C-8B-cap1024-100ms", "policy-queue-throughput-by-contention",
+           "fairness-queue-2P2C-8B-cap1024-100ms", "cores")
 GOLDEN = DEMO.parent / "golden"
+AXES = base.new_figure(3, 3).add_subplot()
+SETTINGS = settings(max_examples=100, derandomize=True, database=None, deadline=None)
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -21,7 +29,7 @@ def test_every_figure_is_saved_with_its_data(demo, name):
         assert (demo / "figures" / f"{name}.{suffix}").stat().st_size > 100
 
 
-@pytest.mark.parametrize("name", ["ratios-throughput", "ratios-pingpong", "latency-queue-1P1C-8B-cap1024-100ms"])
+@pytest.mark.parametrize("name", ["policy-queue-throughput-by-contention", "latency-queue-pingpong-1P1C-8B-cap1024-100ms"])
 def test_the_data_is_that_of_the_golden_file(demo, name):
     found = pd.read_csv(demo / "figures" / f"{name}.csv")
     golden = pd.read_csv(GOLDEN / f"{name}.csv")
@@ -31,12 +39,15 @@ def test_the_data_is_that_of_the_golden_file(demo, name):
 
 def test_every_usable_run_is_a_row(demo):
     usable = records.load(DEMO).usable
-    for mode in ("throughput", "pingpong"):
-        assert len(pd.read_csv(demo / "figures" / f"runs-{mode}.csv")) == (usable["mode"] == mode).sum()
+    for name in FIGURES[:2]:
+        data = pd.read_csv(demo / "figures" / f"{name}.csv")
+        mode = name.split("-")[2]
+        variants = data[~data["variant"].str.startswith("bound/")]
+        assert len(variants) == ((usable["mode"] == mode) & (usable["kind"] == "variant")).sum()
 
 
 def test_the_bounds_stand_beside_the_variants(demo):
-    data = pd.read_csv(demo / "figures" / "throughput-queue-8B-cap1024-100ms.csv")
+    data = pd.read_csv(demo / "figures" / "cells-queue-throughput-all.csv")
     for workers in ("1P1C", "2P2C"):
         here = set(data[data["workers"] == workers]["variant"])
         assert {"bound/fetch_add", "bound/pipe"} <= here
@@ -44,26 +55,121 @@ def test_the_bounds_stand_beside_the_variants(demo):
 
 
 def test_text_stays_text_and_identifiers_are_the_figures_own(demo):
-    drawn = figures.draw_all(records.load(demo))
+    page = (demo / "report.html").read_text(encoding="utf-8")
+    figures_of = page.split("<svg ")[1:]
+    assert len(figures_of) == len(FIGURES)
     identifiers = set()
-    for one in drawn:
-        assert "<text" in one.svg and "queue/mutex/-/none/compact" in one.svg
-        own = {part.split('"')[0] for part in one.svg.split(' id="')[1:]}
-        assert own and not own & identifiers
+    for one in figures_of:
+        svg = one.split("</svg>")[0]
+        own = {part.split('"')[0] for part in svg.split(' id="')[1:]}
+        assert "<text" in svg and own and not own & identifiers
         identifiers |= own
+    assert page.count("<title>queue/ticket/acq_rel/exp/compact: median") == 3  # over its mark, in three cells
 
 
-def test_figures_are_the_same_each_time(demo):
-    first = (demo / "figures" / "ratios-throughput.svg").read_bytes()
-    figures.draw_all(records.load(demo))
-    assert (demo / "figures" / "ratios-throughput.svg").read_bytes() == first
+def test_figures_are_the_same_each_time(demo, tmp_path):
+    with figures.style():
+        drawing = next(figures.policy.draw(figures.source_of(summary.analyse(records.load(demo)))))
+        figures.save(drawing, tmp_path)
+    name = f"{drawing.name}.svg"
+    assert (demo / "figures" / name).read_bytes() == (tmp_path / name).read_bytes()
 
 
 def test_a_variant_looks_the_same_everywhere_and_unlike_the_others():
     looks = figures.looks_of(records.load(DEMO).frame)
     seen = [(look.colour, look.marker) for look in looks.values()]
     assert len(seen) == len(set(seen)) + 1  # two bounds are black: one is never drawn where the other is
-    assert looks["queue/exchange/acq_rel/exp/compact"].colour == figures.DEFAULT_COLOUR
+    assert looks["queue/exchange/acq_rel/exp/compact"].colour == base.DEFAULT_COLOUR
+
+
+@SETTINGS
+@given(wanted=st.lists(st.floats(0, 1), min_size=1, max_size=30), room=st.floats(0.001, 0.2))
+def test_labels_are_moved_apart_and_keep_their_order(wanted, room):
+    places = base.spread_labels(wanted, room)
+    order = np.argsort(wanted, kind="stable")
+    assert (np.diff(places[order]) >= room - 1e-9).all()
+    # As little as can be: their mean stays, and labels with room enough do not move.
+    assert np.mean(places) == pytest.approx(np.mean(wanted))
+    if len(wanted) == 1 or np.diff(np.sort(wanted)).min() >= room:
+        assert places == pytest.approx(np.asarray(wanted))
+
+
+@SETTINGS
+@given(st.floats(1e-6, 1e12), st.floats(1.5, 1e9))
+def test_logarithmic_axes_have_ticks_that_one_can_read(low, width):
+    axis = AXES.xaxis
+    ticks.log_ticks(axis, low, low * width)
+    found = axis.get_ticklocs()
+    assert len(found) <= 10
+    assert all(low <= tick <= low * width for tick in found)
+    assert len(found) >= 1 or width < 10
+
+
+@pytest.mark.parametrize("value, text", [(0, "0"), (0.05, "0.05"), (1024, "1,024"), (20000, "20k"), (65536, "65,536"),
+                                         (2e6, "2M"), (1e9, "1G")])
+def test_ticks_are_plain_numbers(value, text):
+    assert ticks.plain(value) == text
+
+
+def test_points_along_an_axis_differ_in_nothing_else():
+    points = [Point("throughput", 1, 1, size, capacity, 10**8, axes=(("think_ns", 0),))
+              for size in (64, 8) for capacity in (16, 1024)]
+    lines = sweeps.lines_of(points, "payload_bytes")
+    assert [[point.payload_bytes for point in line] for line in lines] == [[8, 64], [8, 64]]
+    assert [{point.capacity for point in line} for line in lines] == [{16}, {1024}]
+    assert sweeps.lines_of(points, "workers") == []  # 1P1C is a category
+
+
+def _swept():
+    """Records of stacks by workers, with retries and counted misses; and of loads."""
+    lines = []
+    for line in make_records.records(rounds=6):
+        if line["mode"] == "throughput" and line["variant"].startswith("queue/") and line["producers"] == 1:
+            for workers in (1, 2, 4):
+                name = line["variant"].replace("queue/exchange", "stack/treiber").replace("queue/", "stack/")
+                more = [dict(one, role="worker", retries=workers * 10, counters={"cycles": 1000, "cache-misses": 7})
+                        for one in (line["workers"] * 2)[:workers]]
+                lines.append(dict(line, variant=name, producers=workers, consumers=0, workers=more,
+                                  cell=line["cell"].replace("1P1C", f"{workers}W").replace(line["variant"], name),
+                                  oversubscribed=workers > 2, intervals={"length_ns": 1e7, "operations": [5, 6, 7, 8],
+                                                                         "steady": True, "steady_from": 1}))
+        if line["mode"] == "pingpong" and line["kind"] == "variant" and line["latency"]:
+            for percent in (0, 50):
+                load = {"percent": percent, "arrivals": "poisson" if percent else None}
+                lines.append(dict(line, mode="latency", load=load, latency_uncorrected=line["latency"] if percent else None,
+                                  cell=line["cell"].replace("pingpong", "latency") + f"/{percent}"))
+    return lines
+
+
+def test_sweeps_loads_and_timelines_are_drawn_where_they_were_measured(write):
+    folder = records.load(write(_swept()))
+    source = figures.source_of(summary.analyse(folder))
+    with figures.style():
+        drawn = {one.name: one for one in figures.drawings(source)}
+    assert {"throughput-stack-by-workers", "timeline-stack-1W-8B-cap1024-100ms", "timeline-stack-4W-8B-cap1024-100ms",
+            "fairness-stack-4W-8B-cap1024-100ms", "load-queue-1P1C-8-B-capacity-1024",
+            "latency-queue-latency-1P1C-8B-cap1024-100ms-closed-loop"} <= set(drawn)
+    by_workers = drawn["throughput-stack-by-workers"].data
+    assert sorted(set(by_workers["at"])) == [1, 2, 4]
+    assert (by_workers["retries"] > 0).all()
+    both = drawn["latency-queue-latency-1P1C-8B-cap1024-100ms-closed-loop"].data
+    assert set(both[both["panel"] == "load 50%"]["corrected"]) == {True, False}
+    assert set(both[both["panel"] == "closed loop"]["corrected"]) == {True}
+    cells = drawn["cells-stack-throughput-all"].data
+    assert (cells["cache_misses"] > 0).all() and (cells["cycles"] > 0).all()
+    assert set(drawn["timeline-stack-1W-8B-cap1024-100ms"].data["ms"]) == {5, 15, 25, 35}
+
+
+def test_paper_figures_have_their_width_and_embedded_fonts(demo, tmp_path):
+    analysis = summary.analyse(records.load(demo))
+    with figures.style(paper=True):
+        for width in paper.WIDTHS_IN:
+            drawing = next(figures.policy.draw(figures.source_of(analysis, width)))
+            paper._save(drawing, width, tmp_path / "one.pdf")
+            content = (tmp_path / "one.pdf").read_bytes()
+            box = [float(one) for one in re.search(rb"/MediaBox \[ ([\d. ]+) \]", content)[1].split()]
+            assert box[2] / 72 == pytest.approx(width, rel=0.02)
+            assert b"FontFile2" in content and b"/Type3" not in content
 
 
 def test_bounds_that_pass_items_on_are_told_apart():
@@ -74,7 +180,7 @@ def test_bounds_that_pass_items_on_are_told_apart():
 
 def test_the_median_curve_of_curves_with_the_same_fractions():
     curves = [[(0.5, 10.0 * k), (0.9, 20.0 * k), (0.99, 40.0 * k)] for k in (1, 2, 3)]
-    curve = figures.median_curve(curves)
+    curve = latency.median_curve(curves)
     assert curve["ns"].to_numpy() == pytest.approx([20, 40, 80])
     assert list(curve["runs"]) == [3, 3, 3]
 
@@ -82,31 +188,17 @@ def test_the_median_curve_of_curves_with_the_same_fractions():
 def test_the_median_curve_interpolates_between_fractions_and_not_beyond():
     curves = [[(0.5, 10.0), (0.99, 1000.0)], [(0.5, 10.0), (0.9, 10.0), (0.99, 10.0), (0.999, 5.0)],
               [(0.5, 10.0), (0.99, 10.0)]]
-    curve = figures.median_curve(curves).set_index("fraction")
+    curve = latency.median_curve(curves).set_index("fraction")
     assert list(curve.index) == [0.5, 0.9, 0.99]  # one run of three reaches 0.999
     assert list(curve["runs"]) == [3, 3, 3]
     position = np.log(5) / np.log(50)  # of 0.9 between 0.5 and 0.99, in log 1/(1-p)
-    two = figures.median_curve(curves[:1] + curves[:1] + curves[2:]).set_index("fraction")
+    two = latency.median_curve(curves[:1] + curves[:1] + curves[2:]).set_index("fraction")
     assert two.loc[0.99, "ns"] == pytest.approx(1000)
-    mixed = figures.median_curve([curves[0], [(0.9, 7.0), (0.99, 7.0)]]).set_index("fraction")
+    mixed = latency.median_curve([curves[0], [(0.9, 7.0), (0.99, 7.0)]]).set_index("fraction")
     assert mixed.loc[0.9, "ns"] == pytest.approx(np.sqrt(7 * 10 * 100 ** position))
 
 
 @pytest.mark.parametrize("fraction, text", [(0.5, "50%"), (0.9, "90%"), (0.999, "99.9%"), (0.9999, "99.99%"),
                                             (0.99999, "99.999%"), (0.9999999, "99.99999%")])
 def test_percentiles(fraction, text):
-    assert figures.percent(fraction) == text
-
-
-def test_latency_is_drawn_where_it_was_measured(tmp_path):
-    lines = [json.loads(line) for line in (DEMO / "records.jsonl").read_text().splitlines()]
-    timed = [dict(line, mode="latency", cell=line["cell"].replace("pingpong", "latency"), workload=None,
-                  load={"percent": 50, "arrivals": "poisson"})
-             for line in lines if line["mode"] == "pingpong" and line["kind"] == "variant"]
-    (tmp_path / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines + timed))
-    drawn = {one.name: one for one in figures.draw_all(records.load(tmp_path))}
-    assert "latency-queue-1P1C-8B-cap1024-100ms-poisson-arrivals-at-50" in drawn
-    assert "from the moment when an operation was due" in drawn[
-        "latency-queue-1P1C-8B-cap1024-100ms-poisson-arrivals-at-50"].caption
-    assert not drawn["ratios-latency"].missing
-    assert not drawn["runs-latency"].missing
+    assert ticks.percent(fraction) == text

@@ -17,7 +17,7 @@ import jsonschema
 import make_records
 import pytest
 from conftest import SCRIPTS
-from zeroipc_report import page, records, resolution, selftest
+from zeroipc_report import page, records, resolution, selftest, summary
 
 ROOT = SCRIPTS.parent
 SCHEMA = json.loads((ROOT / "results" / "schema" / "resolution.schema.json").read_text(encoding="utf-8"))
@@ -90,7 +90,7 @@ def test_the_raw_records_stay(full):
 def test_a_report_prints_the_resolution_of_its_machine(full):
     folder = full.parent / "20240102T120000Z-quick"
     make_records.write(folder, make_records.records(rounds=1), make_records.environment(1))
-    html = page.write(records.load(folder), []).read_text(encoding="utf-8")
+    html = page.write(summary.analyse(records.load(folder)), [], folder).read_text(encoding="utf-8")
     said = re.search(r"The resolution of this machine: (.*?)</p>", html, re.DOTALL)[1]
     assert "single worker from 5% (slower); contended counter from 10% (faster)" in said
     assert "default queue, 1P1C none up to 100%" in said

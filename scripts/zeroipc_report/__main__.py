@@ -1,35 +1,69 @@
-"""Command line: `python -m zeroipc_report FOLDER`."""
+"""Command line: `python -m zeroipc_report RUN...`; scripts/report calls it."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 from typing import List, Optional
 
-from . import figures, page, records, tables
+from . import figures, markdown, page, paper, pdf, records, tables
+from .summary import Analysis, analyse
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
-    """Makes the report of a run folder; answers the exit status: 0, 1 (unreadable records) or 2 (bad usage)."""
+    """Makes the report of run folders; answers the exit status: 0, 1 (unreadable records) or 2 (bad usage)."""
     parser = argparse.ArgumentParser(
-        prog="zeroipc_report",
-        description="Judges and plots the records of a run folder: writes report.html and figures/ into it.")
-    parser.add_argument("folder", type=Path, help="what zeroipc-bench wrote: results/<machine>/<time>-<suite>")
+        prog="report",
+        description="Judges and plots the records of runs: report.html, report.pdf, report.md and figures/.",
+        epilog="exit status: 0; 1 the records cannot be read or do not belong together; 2 bad usage")
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN",
+                        help="a folder that zeroipc-bench wrote: results/<machine>/<time>-<suite>; several of one machine "
+                             "make one report")
+    parser.add_argument("--out", type=Path, help="where the report goes; default: the run's folder, or for several runs "
+                                                 "a new folder beside the first")
+    parser.add_argument("--paper", action="store_true", help="also paper/: figures at 3.3 and 7 inches, and a LaTeX table")
     parser.add_argument("--quiet", action="store_true", help="print no table, only where the report is")
     options = parser.parse_args(arguments)
-    if not options.folder.is_dir():
-        parser.error(f"{options.folder} is not a folder")
+    for run in options.runs:
+        if not run.is_dir():
+            parser.error(f"{run} is not a folder")
     try:
-        folder = records.load(options.folder)
+        folder = records.load_all(options.runs)
     except records.RecordsError as error:
-        print(f"zeroipc_report: {error}", file=sys.stderr)
+        print(f"report: {error}", file=sys.stderr)
         return 1
-    path = page.write(folder, figures.draw_all(folder))
+    target = options.out or _target(options.runs)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        analysis = analyse(folder)
+        path = write(analysis, target)
+        if options.paper:
+            paper.write(analysis, target / "paper")
+    except OSError as error:
+        print(f"report: cannot write into {target} ({error.strerror}): name another folder with --out", file=sys.stderr)
+        return 1
     if not options.quiet:
-        tables.show(folder)
+        tables.show(analysis)
     print(f"report: {path}")
     return 0
+
+
+def write(analysis: Analysis, target: Path) -> Path:
+    """Writes every part of the report but that for papers; answers where the page is."""
+    title = f"ZeroIPC: suite {page.suite(analysis.folder)['name']}"
+    with figures.style(), pdf.Document(target / "report.pdf", title) as document:
+        document.text(list(pdf.front(analysis)))
+        drawn = figures.save_all(analysis, target / "figures", document.drawing)
+    markdown.write(analysis, drawn, target)
+    return page.write(analysis, drawn, target)
+
+
+def _target(runs: List[Path]) -> Path:
+    if len(runs) == 1:
+        return runs[0]
+    return runs[0].resolve().parent / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-report"
 
 
 if __name__ == "__main__":

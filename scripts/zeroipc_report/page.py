@@ -3,78 +3,128 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Sequence
 
 import jinja2
 from markupsafe import Markup
 
-from . import kills, resolution, stats, wording
+from . import kills, policies, resolution, stats, wording
 from .figures import Drawn
+from .findings import SEVERAL, AxisFindings, findings
 from .records import RunFolder
-from .summary import CellSummary, Comparison, Target, cells, comparisons, flag_rows, targets
+from .summary import Analysis, CellSummary, Comparison, Target, flag_rows
+from .threats import noise, threats
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
+HIDDEN_FACTS = ("fingerprint", "schema")  # long, and said elsewhere
 
 
-def write(folder: RunFolder, figures: List[Drawn]) -> Path:
+def write(analysis: Analysis, figures: Sequence[Drawn], target: Path) -> Path:
     """Writes report.html into the folder; answers its path."""
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(str(TEMPLATES)), autoescape=True,
                                      undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    text = environment.get_template("report.html.j2").render(_context(folder, figures))
-    path = folder.folder / "report.html"
+    text = environment.get_template("report.html.j2").render(context(analysis, figures))
+    path = target / "report.html"
     path.write_text(text, encoding="utf-8")
     return path
 
 
-def _context(folder: RunFolder, figures: List[Drawn]) -> Dict[str, Any]:
+def context(analysis: Analysis, figures: Sequence[Drawn]) -> Dict[str, Any]:
+    """All that a template shows."""
+    folder = analysis.folder
     frame = folder.frame
-    compared = comparisons(frame)
+    compared = analysis.comparisons
     failed = frame[frame["failed"]]
+    told = findings(analysis)
     return {
-        "suite": _suite(folder),
+        "style": Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        "script": Markup((TEMPLATES / "report.js").read_text(encoding="utf-8")),
+        "suite": suite(folder),
         "machine": folder.environment.get("machine", "unknown"),
         "resolution": resolution.statement(folder.folder, folder.environment.get("machine", "unknown")),
         "warnings": [*folder.warnings, *_interrupted(folder)],
         "tally": wording.tally(compared) if compared else "",
+        "findings": [_axis(one) for one in told],
         "verdicts": [_verdict(one) for one in compared],
-        "targets": [_target(one) for one in targets(folder)],
-        "figures": [{"drawn": one, "svg": Markup(one.svg)} for one in figures],
+        "targets": [target_row(one) for one in analysis.targets],
         "kills": kills.texts(frame),
-        "groups": _groups(cells(frame)),
-        "environment": folder.environment,
+        "sections": _sections(figures, told),
+        "missing": [one for one in figures if one.missing],
+        "groups": _groups(analysis.cells),
+        "facts": {key: value for key, value in folder.environment.items() if key not in HIDDEN_FACTS},
+        "noise": noise(analysis),
+        "threats": threats(analysis),
         "failed": [{"cell": row["cell"], "round": row["round"], "error": row["error"]} for _, row in failed.iterrows()],
         "valueless": int((~frame["failed"] & ~frame["usable"]).sum()),
         "flagged": flag_rows(frame),
         "flag_meanings": [(flag, meaning) for flag, meaning in wording.FLAGS.items()
                           if flag != "oversubscribed" and any(flag in flags for flags in frame["flags"])],
         "crowded": int(frame[frame["oversubscribed"]]["cell"].nunique()),
-        "method": _method(folder),
+        "method": method(folder),
     }
 
 
-def _suite(folder: RunFolder) -> Dict[str, Any]:
+def suite(folder: RunFolder) -> Dict[str, Any]:
+    """What was run, in words."""
     known = folder.environment.get("suite")
+    several = [one["name"] for one in known.values() if isinstance(one, dict) and "name" in one] \
+        if isinstance(known, dict) else []
     known = known if isinstance(known, dict) else {}
-    return {"name": known.get("name", "unknown"), "started": known.get("started", "unknown"),
-            "runs": len(folder.frame), "rounds": int(folder.frame["round"].nunique())}
+    return {"name": known.get("name") or " and ".join(dict.fromkeys(several)) or "unknown",
+            "started": known.get("started", "unknown"), "runs": len(folder.frame),
+            "cells": int(folder.frame["cell"].nunique()), "sources": [one.name for one in folder.sources],
+            "rounds": int(folder.frame.groupby("run")["round"].nunique().sum())}
 
 
 def _interrupted(folder: RunFolder) -> List[str]:
-    suite = folder.environment.get("suite")
-    if isinstance(suite, dict) and suite.get("interrupted") is True:
+    known = folder.environment.get("suite")
+    if isinstance(known, dict) and known.get("interrupted") is True:
         return ["The run was interrupted: this is what was recorded until then, and the last round may be incomplete."]
     return []
 
 
+def _axis(one: AxisFindings) -> Dict[str, Any]:
+    counts = ", ".join(f"{verdict.value} {count}" for verdict, count in one.counts.items() if count)
+    return {"structure": one.structure, "axis": one.axis, "shared": one.shared, "counts": counts,
+            "total": sum(one.counts.values()),
+            "sentences": [{"word": heading(of), "kind": _kind(of), "sentence": text} for of, text in one.sentences]}
+
+
+def heading(one: Comparison) -> str:
+    """What stands before a sentence that names the winner itself: faster and slower would be of the other."""
+    return "differ" if one.verdict in (stats.Verdict.FASTER, stats.Verdict.SLOWER) else one.verdict.value
+
+
+def _kind(one: Comparison) -> str:
+    return one.verdict.name.lower().replace("_", "-")
+
+
 def _verdict(one: Comparison) -> Dict[str, str]:
-    return {"word": one.verdict.value, "kind": one.verdict.name.lower().replace("_", "-"),
-            "sentence": wording.verdict_sentence(one), "mode": wording.MODES[one.point.mode]}
+    return {"word": one.verdict.value, "kind": _kind(one), "variant": one.variant,
+            "axis": policies.axis_of(one.variant, one.baseline) or SEVERAL, "mode": wording.MODES[one.point.mode],
+            "point": wording.point_label(one.point), "ratio": wording.ratio_text(one.ratio) if one.ratio.n else "-",
+            "sort": f"{one.ratio.median:.6g}" if one.ratio.n else "", "sentence": wording.verdict_sentence(one),
+            "rounds": wording.rounds_text(one.ratio.n, one.rounds), "flagged": str(one.flagged_rounds)}
 
 
-def _target(one: Target) -> Dict[str, str]:
+def target_row(one: Target) -> Dict[str, str]:
+    """One of the numbers to show, in words."""
     return {"statement": one.statement, "goal": wording.goal_text(one),
             "measured": wording.ratio_text(one.ratio) if one.ratio.n else "-",
             "rounds": f"{one.ratio.n} of {one.rounds}", "result": one.result, "note": one.note}
+
+
+def _sections(figures: Sequence[Drawn], told: Sequence[AxisFindings]) -> List[Dict[str, Any]]:
+    """Figures by structure, that of the machine first."""
+    names = list(dict.fromkeys(["machine", *(one.structure for one in told),
+                                *sorted({one.section for one in figures if not one.missing})]))
+    found = []
+    for name in names:
+        own = [{"drawn": one, "svg": Markup(one.svg)} for one in figures if one.section == name and not one.missing]
+        if own:
+            found.append({"name": name, "title": "The machine" if name == "machine" else name.capitalize(),
+                          "figures": own})
+    return found
 
 
 def _cell(one: CellSummary) -> Dict[str, Any]:
@@ -105,18 +155,20 @@ def _coverage(rounds: int) -> str:
     return ", ".join(f"{stats.coverage(n) * 100:.1f}% with {n}" for n in known)
 
 
-def _method(folder: RunFolder) -> Dict[str, Any]:
+def method(folder: RunFolder) -> Dict[str, Any]:
+    """How it was measured, as the records say."""
     frame = folder.frame
     windows = sorted({point.window_ns for point in frame["point"]})
+    rounds = int(frame.groupby("run")["round"].nunique().sum())
     return {
         "windows": ", ".join(f"{window / 1e6:g} ms" for window in windows),
         "seeds": ", ".join(str(seed) for seed in sorted(set(frame["seed"]))),
         "clocks": ", ".join(sorted(set(frame["clock_source"]))),
-        "rounds": int(frame["round"].nunique()),
+        "rounds": rounds,
         "runs": len(frame),
         "checked": int((frame["checked"] & ~frame["failed"]).sum()),
         "pinned": int(frame["placement_verified"].map(lambda known: known is True).sum()),
+        "loaded": bool(any(point.axis("load_percent") for point in frame["point"])),
         "band": f"{stats.BAND * 100:.0f}", "level": f"{stats.LEVEL * 100:.0f}",
-        "alarms": f"{(1 - stats.LEVEL) * 100:.0f}", "fewest": stats.FEWEST_ROUNDS,
-        "coverage": _coverage(int(frame["round"].nunique())),
+        "alarms": f"{(1 - stats.LEVEL) * 100:.0f}", "fewest": stats.FEWEST_ROUNDS, "coverage": _coverage(rounds),
     }

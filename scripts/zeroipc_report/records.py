@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence
 
 import pandas as pd
+
+from .points import PLAIN, Point, row_of
+
+__all__ = ["PLAIN", "Point", "RecordsError", "RunFolder", "load", "load_all"]
 
 RECORD_SCHEMA = "zeroipc-record/1"
 REQUIRED_KEYS = (
@@ -23,47 +27,15 @@ class RecordsError(Exception):
     """A run folder that cannot be read; the message names the file, the line and what to do."""
 
 
-PLAIN = (0.0, "", 0)  # neither handicap nor replica: what is measured for its own sake
-
-
-@dataclass(frozen=True)
-class Point:
-    """A point of a sweep without the variant: what two variants must share to be compared."""
-
-    mode: str
-    producers: int
-    consumers: int
-    payload_bytes: int
-    capacity: Optional[int]  # items; None where there is none
-    window_ns: int
-    workload: str = ""  # what else differs from the usual, in words
-    placement: str = ""  # the strategy that the cell names; empty: the run's own
-    diagnosis: Tuple[float, str, int] = PLAIN  # handicap in ns, of which workers; replica
-
-    @property
-    def workers(self) -> str:
-        """The category of the sweep, such as `2P1C`, or `4W` where workers have no roles."""
-        if self.consumers == 0:
-            return f"{self.producers}W"
-        return f"{self.producers}P{self.consumers}C"
-
-    @property
-    def order(self) -> Tuple[Any, ...]:
-        """Sort key: throughput first; few workers before many, so that oversubscribed points stand together; what
-        has no capacity (a bound) after what has one."""
-        capacity = float("inf") if self.capacity is None else self.capacity
-        return (self.mode != "throughput", self.producers + self.consumers, self.producers, self.payload_bytes,
-                capacity, self.window_ns, self.workload, self.placement, self.diagnosis)
-
-
 @dataclass
 class RunFolder:
     """What one run folder holds."""
 
     folder: Path
-    frame: pd.DataFrame  # a row a run, in the order written; columns as `_row` names them
+    frame: pd.DataFrame  # a row a run, in the order written; columns as points.row_of names them
     environment: Dict[str, Any]
     warnings: List[str] = field(default_factory=list)  # sentences for the reader of the report
+    sources: List[Path] = field(default_factory=list)  # what it was read from, where that is several folders
 
     @property
     def usable(self) -> pd.DataFrame:
@@ -76,9 +48,49 @@ def load(folder: Path) -> RunFolder:
     warnings: List[str] = []
     records = _read_records(folder / "records.jsonl", warnings)
     environment = _read_environment(folder / "environment.json", warnings)
-    frame = pd.DataFrame([_row(record) for record in records])
+    frame = pd.DataFrame([row_of(record) for record in records])
     _reject_duplicates(frame, folder / "records.jsonl")
     return RunFolder(folder, frame, environment, warnings)
+
+
+def load_all(folders: Sequence[Path]) -> RunFolder:
+    """One or more run folders as one, or RecordsError where they do not belong together: rounds are paired within each
+    run, but medians are taken over all, so the machine must be the same, and of a cell the build too."""
+    if len(folders) == 1:
+        return load(folders[0])
+    parts = [load(folder) for folder in folders]
+    machines = {part.environment.get("machine", "unknown") for part in parts}
+    if len(machines) > 1:
+        raise RecordsError(f"the runs are of unlike machines ({', '.join(sorted(machines))}), and no median over them "
+                           "would mean anything. Make a report for each machine.")
+    _reject_mixed_builds(parts)
+    frame = pd.concat([part.frame for part in parts], ignore_index=True)
+    repeated = frame[frame.duplicated(["run", "cell", "round"])]
+    if not repeated.empty:
+        raise RecordsError(f"run {repeated.iloc[0]['run']} is named twice. Name each run folder once.")
+    warnings = [f"{part.folder.name}: {text}" for part in parts for text in part.warnings]
+    return RunFolder(parts[0].folder, frame, _merged([part.environment for part in parts]), warnings,
+                     [part.folder for part in parts])
+
+
+def _reject_mixed_builds(parts: Sequence[RunFolder]) -> None:
+    builds: Dict[str, str] = {}
+    for part in parts:
+        build = json.dumps(part.environment.get("build", "unknown"), sort_keys=True)
+        for cell in set(part.frame["cell"]):
+            if builds.setdefault(cell, build) != build:
+                raise RecordsError(f"cell {cell} was measured by two builds ({builds[cell]}; {build}), which are not "
+                                   "one thing to measure. Make a report for each.")
+
+
+def _merged(environments: Sequence[Dict[str, Any]]) -> Dict[str, Any]:
+    """The values that all share; else those of all, by number."""
+    merged = {}
+    for key in dict.fromkeys(key for one in environments for key in one):
+        values = [one.get(key, "unknown") for one in environments]
+        same = all(value == values[0] for value in values)
+        merged[key] = values[0] if same else {f"run {number}": value for number, value in enumerate(values, 1)}
+    return merged
 
 
 def _read_records(path: Path, warnings: List[str]) -> List[Dict[str, Any]]:
@@ -121,74 +133,6 @@ def _check(record: Any, path: Path, number: int) -> None:
     if missing:
         raise RecordsError(f"{path}:{number}: the record lacks {', '.join(missing)}. Measure again with a harness and "
                            "scripts of the same revision.")
-
-
-def _row(record: Dict[str, Any]) -> Dict[str, Any]:
-    """One record as a flat row; `value` is what its mode is judged by, operations_per_s, p50_ns, p99_ns or after_per_s."""
-    throughput = record["throughput"] or {}
-    latency = record["latency"] or {}
-    verification = record["verification"] or {}
-    kill = record.get("kill") or {}
-    value = {"throughput": throughput.get("operations_per_s"), "pingpong": latency.get("p50_ns"),
-             "latency": latency.get("p99_ns"),
-             "kill": kill.get("survivors", {}).get("after_per_s")}[record["mode"]]
-    failed = record["status"] != "ok" or verification.get("passed") is False
-    capacity = record["capacity"]
-    return {
-        "run": record["run"],
-        "cell": record["cell"],
-        "point": Point(record["mode"], record["producers"], record["consumers"], record["payload_bytes"],
-                       None if capacity is None else int(capacity), record["window_ns"], _workload(record),
-                       (record.get("workload") or {}).get("placement") or "", _diagnosis(record)),
-        "mode": record["mode"],
-        "variant": record["variant"],
-        "structure": record["variant"].split("/")[0],
-        "kind": record["kind"],
-        "is_default": bool(record["is_default"]),
-        "round": int(record["round"]),
-        "position": int(record["position"]),
-        "seed": record["seed"],
-        "error": record["error"] or ("its verification failed" if failed else None),
-        "failed": failed,
-        "flags": tuple(record["flags"]),
-        "oversubscribed": bool(record["oversubscribed"]),
-        "separate_cores": record["separate_cores"],
-        "operation": throughput.get("operation"),
-        "curve": tuple((float(p), float(ns)) for p, ns in latency.get("curve") or ()),
-        "clock_source": (record.get("clock") or {}).get("source", "unknown"),
-        "placement_verified": (record.get("placement") or {}).get("verified"),
-        "kill": kill,
-        "checked": bool(verification),
-        "value": float("nan") if value is None else float(value),
-        "usable": not failed and value is not None,
-    }
-
-
-def _workload(record: Dict[str, Any]) -> str:
-    """The axes that are not at their usual values, such as `ycsb-a, zipf0.99 keys, think 100 ns`."""
-    of = record.get("workload") or {}
-    parts = []
-    if of.get("mix"):
-        parts += [of["mix"], f"{of['keys']} keys"]
-    if of.get("push_percent") not in (None, 50):
-        parts.append(f"{of['push_percent']}% pushes")
-    if of.get("filled_percent") not in (None, 50):
-        parts.append(f"{of['filled_percent']}% full")
-    if of.get("think_ns"):
-        parts.append(f"think {of['think_ns']} ns")
-    load = record.get("load")
-    if load:
-        parts.append(f"{load['arrivals']} arrivals at {load['percent']}%" if load["percent"] else "closed loop")
-    if of.get("victim"):
-        parts.append("any worker killed" if of["victim"] == "any" else f"a {of['victim']} killed")
-    if of.get("batch", 1) != 1:
-        parts.append(f"batches of {of['batch']}")
-    return ", ".join(parts)
-
-
-def _diagnosis(record: Dict[str, Any]) -> Tuple[float, str, int]:
-    """Records from before there were handicaps lack the keys."""
-    return (float(record.get("handicap_ns", 0)), record.get("handicap_workers") or "", int(record.get("replica", 0)))
 
 
 def _reject_duplicates(frame: pd.DataFrame, path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, List, Tuple
+from typing import Any, List, Tuple
 
 import numpy as np
 import pandas as pd
@@ -114,10 +114,9 @@ def _compare(point: Point, variant: str, rows: pd.DataFrame, defaults: pd.DataFr
     ratios = paired_ratios(by_round(rows), by_round(defaults))
     ratio = estimate_median(ratios.to_numpy())
     better = better_of(point.mode)
-    return Comparison(
-        point, variant, defaults.iloc[0]["variant"], better, ratio, judge(ratio, better), _rounds(rows, defaults),
-        _count_pairs(rows, defaults, ratios.index, _either_flagged), _count_pairs(rows, defaults, ratios.index, _moved),
-        bool(rows["oversubscribed"].any()))
+    flagged, moved = _disturbed(rows, defaults, ratios.index)
+    return Comparison(point, variant, defaults.iloc[0]["variant"], better, ratio, judge(ratio, better),
+                      _rounds(rows, defaults), flagged, moved, bool(rows["oversubscribed"].any()))
 
 
 def _rounds(one: pd.DataFrame, other: pd.DataFrame) -> int:
@@ -128,29 +127,24 @@ def _index(rows: pd.DataFrame) -> pd.MultiIndex:
     return pd.MultiIndex.from_frame(rows[["run", "round"]])
 
 
-def _count_pairs(one: pd.DataFrame, other: pd.DataFrame, used: pd.Index,
-                 holds: Callable[[pd.Series, pd.Series], bool]) -> int:
-    """In how many of the rounds used something holds of the two runs."""
-    first = one.set_index(["run", "round"])
-    second = other.set_index(["run", "round"])
-    return sum(holds(first.loc[key], second.loc[key]) for key in used)
-
-
-def _either_flagged(one: pd.Series, other: pd.Series) -> bool:
-    # Oversubscription belongs to the point and is named with it; it does not tell rounds apart.
-    return bool((set(one["flags"]) | set(other["flags"])) - {"oversubscribed"})
-
-
-def _moved(one: pd.Series, other: pd.Series) -> bool:
-    known = (one["separate_cores"], other["separate_cores"])
-    return None not in known and known[0] != known[1]
+def _disturbed(one: pd.DataFrame, other: pd.DataFrame, used: pd.Index) -> Tuple[int, int]:
+    """In how many of the rounds used either run was flagged, and in how many their cores were unlike."""
+    first, second = ({key: (flags, cores) for key, flags, cores in zip(
+        zip(rows["run"], rows["round"]), rows["flags"], rows["separate_cores"])} for rows in (one, other))
+    flagged = moved = 0
+    for key in used:
+        (flags, cores), (their_flags, their_cores) = first[key], second[key]
+        # Oversubscription belongs to the point and is named with it; it does not tell rounds apart.
+        flagged += bool({*flags, *their_flags} - {"oversubscribed"})
+        moved += cores is not None and their_cores is not None and cores != their_cores
+    return flagged, moved
 
 
 def bounds_at(frame: pd.DataFrame, point: Point) -> pd.DataFrame:
     """The runs of the bounds that belong beside a point: same mode, workers, window and, if they have it, payload."""
 
     def belongs(variant: str, other: Point) -> bool:
-        def place(one: Point) -> Tuple:
+        def place(one: Point) -> Tuple[Any, ...]:
             return one.mode, one.producers, one.consumers, one.window_ns, one.placement
 
         same_run = place(other) == place(point) and other.diagnosis == PLAIN
@@ -236,7 +230,23 @@ def flag_rows(frame: pd.DataFrame) -> List[Tuple[str, str, int, int, str]]:
     """
     found = []
     for cell, rows in frame.groupby("cell", sort=True):
-        for flag in sorted({flag for flags in rows["flags"] for flag in flags} - {"oversubscribed"}):
-            rounds = sorted(row["round"] for _, row in rows.iterrows() if flag in row["flags"])
-            found.append((cell, flag, len(rounds), len(rows), ", ".join(map(str, rounds))))
+        pairs = list(zip(rows["round"], rows["flags"]))
+        for flag in sorted({flag for _, flags in pairs for flag in flags} - {"oversubscribed"}):
+            rounds = sorted(round_ for round_, flags in pairs if flag in flags)
+            found.append((str(cell), flag, len(rounds), len(rows), ", ".join(map(str, rounds))))
     return found
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """All that is said of the records, worked out once."""
+
+    folder: RunFolder
+    cells: List[CellSummary]
+    comparisons: List[Comparison]
+    targets: List[Target]
+
+
+def analyse(folder: RunFolder) -> Analysis:
+    """Judges the records of a run folder."""
+    return Analysis(folder, cells(folder.frame), comparisons(folder.frame), targets(folder))

@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from . import kills, resolution, wording
-from .records import Point, RunFolder
+from .records import Point
 from .stats import Verdict
-from .summary import CellSummary, Comparison, Target, cells, comparisons, targets
+from .summary import Analysis, CellSummary, Comparison, Target
 
 VERDICT_STYLE = {Verdict.FASTER: "green", Verdict.SLOWER: "red", Verdict.EQUIVALENT: "blue", Verdict.CANNOT_TELL: ""}
 WIDE = 200  # columns where the output is no terminal: nothing is folded in a log
@@ -22,20 +22,20 @@ HEADERS = ("variant", "median [95%]", "n", "flags", "verdict")
 ROOM_FOR_RATIOS = 110  # columns from which the ratios stand beside the verdicts
 
 
-def show(folder: RunFolder, stream: Optional[TextIO] = None) -> None:
+def show(analysis: Analysis, stream: Optional[TextIO] = None) -> None:
     """Prints a row a cell, then the numbers to show."""
     stream = stream or sys.stdout
     width = shutil.get_terminal_size().columns if stream.isatty() else WIDE
     console = Console(file=stream, width=width, highlight=False)
-    compared = comparisons(folder.frame)
-    for table in _cell_tables(cells(folder.frame), compared, width >= ROOM_FOR_RATIOS):
+    folder, compared = analysis.folder, analysis.comparisons
+    for table in _cell_tables(analysis.cells, compared, width >= ROOM_FOR_RATIOS):
         console.print(table)
         console.print()
     for table in kills.tables(folder.frame):
         console.print(table)
         console.print()
     console.print(Text("Numbers to show, at 1P1C, 8 B, capacity 1024", style="bold"))
-    for one in targets(folder):
+    for one in analysis.targets:
         console.print(_target_line(one))
     if compared:
         console.print(Text(f"\n{wording.tally(compared)}"))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import List
+from typing import Dict, List, Sequence, Tuple
 
+from .policies import axis_of, word
 from .records import Point
 from .stats import BAND, FEWEST_ROUNDS, Better, Estimate, Verdict
 from .summary import Comparison, Target
@@ -22,6 +23,23 @@ FLAGS = {
     "not_steady": "the throughput changed during the window, and what came after was less than half of it",
     "late_kill": "the kill came too late in the window to see what followed",
     "memory_elsewhere": "the memory was not known to lie on the NUMA node asked for",
+}
+# What each flag means for who reads a conclusion.
+THREATS = {
+    "oversubscribed": "There the kernel's scheduler decides who runs, and its time slices are part of the figure: these "
+                      "cells say nothing about machines with a CPU for each worker.",
+    "start_skew": "Their workers worked alone for a part of the window.",
+    "page_faults": "Their figures hold the kernel's work of mapping memory.",
+    "involuntary_switches": "While a worker is off its CPU the others wait or run without contention; other load on the "
+                            "machine is part of these figures.",
+    "cores_shared": "Two hardware threads of one core pass a cache line much faster than two cores: such runs and others "
+                    "are not of the same machine, and a comparison that mixes them is of luck.",
+    "cores_changed": "These runs are of two machines at once.",
+    "steal": "Time in which the host ran something else is part of these figures.",
+    "no_progress": "A worker was starved, or the window too short for its first operation.",
+    "not_steady": "Their medians speak for a state that did not last.",
+    "late_kill": "Little of the window was left to see what the survivors did.",
+    "memory_elsewhere": "Remote memory may be part of these figures.",
 }
 UNITS = {"throughput": "million/s", "pingpong": "ns", "latency": "ns", "kill": "million/s"}
 MODES = {"throughput": "Throughput", "pingpong": "Round trip", "latency": "Latency (99th percentile)",
@@ -76,29 +94,51 @@ def ratio_text(ratio: Estimate) -> str:
     return text
 
 
-def _percent(ratio: Estimate) -> str:
+def _percent(estimate: Estimate) -> str:
     """How far a ratio lies from 1, in percent, with its interval, smaller end first."""
-    ends = sorted(abs(end - 1) * 100 for end in (ratio.low, ratio.high))
+    ends = sorted(abs(end - 1) * 100 for end in (estimate.low, estimate.high))
     decimals = 1 if ends[1] - ends[0] < 2 else 0
-    return f"{abs(ratio.median - 1) * 100:.{decimals}f}% [{ends[0]:.{decimals}f}, {ends[1]:.{decimals}f}]"
+    return f"{abs(estimate.median - 1) * 100:.{decimals}f}% [{ends[0]:.{decimals}f}, {ends[1]:.{decimals}f}]"
 
 
-def _effect(one: Comparison) -> str:
-    """The part of the sentence that says how much; a percentage up to twofold, a multiple beyond."""
+def inverse(ratio: Estimate) -> Estimate:
+    """The ratio the other way round; its interval is the interval of the inverses, for order is only reversed."""
+    def turned(value: float) -> float:
+        return 1 / value if value > 0 else math.inf
+
+    return Estimate(turned(ratio.median), turned(ratio.high), turned(ratio.low), ratio.n)
+
+
+def names_of(one: Comparison) -> Tuple[Tuple[str, str], Tuple[str, str]]:
+    """(long, short) of the variant, and of its default: by the axis in which they differ, or by name."""
+    axis = axis_of(one.variant, one.baseline)
+    if axis is None:
+        name = one.variant.split("/", 1)[1]
+        return (name, name), ("the default", "the default")
+    return word(one.variant, axis), word(one.baseline, axis)
+
+
+def _statement(one: Comparison, where: str) -> str:
+    """Who beats whom by how much, the winner first; a percentage up to twofold, a multiple beyond."""
+    (variant, variant_short), (default, default_short) = names_of(one)
     quantity = QUANTITIES[one.point.mode]
     if one.ratio.n == 0:
-        return "cannot tell (n=0): no round has a usable run of both"
+        return f"cannot tell {variant} from {default_short} at {where}: no round has a usable run of both"
     if one.verdict is Verdict.CANNOT_TELL:
-        why = f" (n={one.ratio.n})" if one.ratio.n < FEWEST_ROUNDS else ""
-        return f"cannot tell{why}: {ratio_text(one.ratio)} times the {quantity}"
+        few = ", too few rounds" if one.ratio.n < FEWEST_ROUNDS else ""
+        return f"cannot tell {variant} from {default_short} at {where}: {ratio_text(one.ratio)} times the {quantity}{few}"
     if one.verdict is Verdict.EQUIVALENT:
-        return f"equivalent within {BAND * 100:.0f}%: {ratio_text(one.ratio)} times the {quantity}"
-    if not 0.5 <= one.ratio.median <= 2:
-        return f"{one.verdict.value}: {ratio_text(one.ratio)} times the {quantity}"
+        return (f"{variant} and {default_short} are equivalent within {BAND * 100:.0f}% at {where}: "
+                f"{ratio_text(one.ratio)} times the {quantity}")
+    won = one.verdict is Verdict.FASTER
+    winner, loser = (variant, default_short) if won else (default, variant_short)
+    # Of the winner over the loser; a variant is judged over its default.
+    ratio = one.ratio if won else inverse(one.ratio)
     if one.better is Better.HIGHER:
-        return f"{_percent(one.ratio)} {one.verdict.value}"
-    direction = "shorter" if one.verdict is Verdict.FASTER else "longer"
-    return f"{one.verdict.value}: a {quantity} {_percent(one.ratio)} {direction}"
+        amount = _percent(ratio) if ratio.median <= 2 else f"{ratio_text(ratio)} times over"
+        return f"{winner} beats {loser} by {amount} at {where}"
+    amount = f"{_percent(ratio)} in {quantity}" if ratio.median >= 0.5 else f"{ratio_text(inverse(ratio))} times in {quantity}"
+    return f"{winner} beats {loser} by {amount} at {where}"
 
 
 def rounds_text(used: int, of: int) -> str:
@@ -106,8 +146,11 @@ def rounds_text(used: int, of: int) -> str:
     return f"{used} of {of} rounds" if used != of else f"{used} round{'' if used == 1 else 's'}"
 
 
-def verdict_sentence(one: Comparison) -> str:
-    """One comparison as a sentence."""
+def verdict_sentence(one: Comparison, where: str = "") -> str:
+    """One comparison as a sentence, such as `Queue: exponential backoff beats none by 31% [24, 38] at 2P2C (10 rounds).`
+
+    `where` names the point, where the usual label would say too much.
+    """
     notes = [rounds_text(one.ratio.n, one.rounds)]
     if one.oversubscribed:
         notes.append("oversubscribed")
@@ -115,8 +158,24 @@ def verdict_sentence(one: Comparison) -> str:
         notes.append(f"{one.flagged_rounds} with a flagged run")
     if one.moved_rounds:
         notes.append(f"{one.moved_rounds} with the two runs on differently placed cores")
-    return (f"{one.variant} against the default: {_effect(one)} at {point_label(one.point)} "
-            f"({'; '.join(notes)}).")
+    structure = one.variant.split("/")[0].capitalize()
+    return f"{structure}: {_statement(one, where or point_label(one.point))} ({'; '.join(notes)})."
+
+
+def brief_labels(points: Sequence[Point]) -> Tuple[Dict[Point, str], str]:
+    """A label of each point with its workers and what not all points share, and what all share, such as `8 B`."""
+    def parts(point: Point) -> List[str]:
+        capacity = "" if point.capacity is None else f"capacity {point.capacity}"
+        more = item_label(point).split(", handicap")[1:]
+        return [f"{point.payload_bytes} B", capacity, "handicap" + more[0] if more else "", point.workload,
+                point.placement, f"{point.window_ns / 1e6:g} ms windows"]
+
+    every = {point: parts(point) for point in points}
+    rows = list(every.values())
+    shared = [bool(rows) and all(row[index] == rows[0][index] for row in rows) for index in range(6)]
+    labels = {point: ", ".join([point.workers, *(part for part, same in zip(row, shared) if part and not same)])
+              for point, row in every.items()}
+    return labels, ", ".join(part for part, same in zip(rows[0], shared) if part and same) if rows else ""
 
 
 def tally(ones: List[Comparison]) -> str:

@@ -1,0 +1,85 @@
+"""Figures for papers: PDF at the widths of one and two columns, fonts embedded, and a table in LaTeX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Iterator, List, Optional
+
+from . import wording
+from .figures import Source, behaviour, latency, policy, source_of, style, sweeps
+from .figures.base import Drawing, tight_box
+from .summary import Analysis, CellSummary, Comparison
+
+WIDTHS_IN = (3.3, 7.0)
+FAMILIES = (policy, sweeps, latency, behaviour)
+SPECIAL = {"\\": r"\textbackslash{}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}",
+           "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+
+
+def write(analysis: Analysis, target: Path) -> List[Path]:
+    """Writes the figures and verdicts.tex into the folder; answers their paths."""
+    target.mkdir(parents=True, exist_ok=True)
+    written = []
+    with style(paper=True):
+        for width in WIDTHS_IN:
+            for drawing in _drawings(source_of(analysis, width)):
+                path = target / f"{drawing.name}-{width:g}in.pdf"
+                _save(drawing, width, path)
+                written.append(path)
+    table = target / "verdicts.tex"
+    table.write_text("\n".join(_table(analysis)) + "\n", encoding="utf-8")
+    return [*written, table]
+
+
+def _drawings(source: Source) -> Iterator[Drawing]:
+    for family in FAMILIES:
+        yield from family.draw(source)
+
+
+def _save(drawing: Drawing, width: float, path: Path) -> None:
+    """At the width, whatever the names beside the axes need: letters keep their size, and the axes give way."""
+    figure = drawing.figure
+    slope, size = 0.7, figure.get_size_inches()[0]  # of the width that is drawn, by that of the figure
+    box = tight_box(figure)
+    for _ in range(8):
+        if abs(box.width - width) < 0.01:
+            break
+        wanted = max(size + (width - box.width) / slope, size * 0.5)
+        figure.set_size_inches(wanted, figure.get_size_inches()[1])
+        before, box = box.width, tight_box(figure)
+        slope, size = min(max((box.width - before) / (wanted - size), 0.1), 1.5), wanted
+    figure.savefig(path, bbox_inches=box, metadata={"CreationDate": None, "Title": drawing.title})
+
+
+def latex(text: str) -> str:
+    """Text as LaTeX shows it."""
+    return "".join(SPECIAL.get(letter, letter) for letter in text)
+
+
+def _table(analysis: Analysis) -> Iterator[str]:
+    """Median and verdict of each cell; needs no package."""
+    compared = {(one.point, one.variant): one for one in analysis.comparisons}
+    yield "% Written by scripts/report --paper. Medians with exact 95% intervals; verdicts against the default."
+    yield r"\begin{tabular}{llrrl}"
+    yield r"\hline"
+    yield r"Point & Variant & Median [95\%] & Ratio [95\%] & Verdict \\"
+    mode = ""
+    for one in (cell for cell in analysis.cells if cell.kind == "variant"):
+        if one.point.mode != mode:
+            mode = one.point.mode
+            yield r"\hline"
+            yield rf"\multicolumn{{5}}{{l}}{{{latex(wording.MODES[mode])}, {latex(wording.UNITS[mode])}}} \\"
+        yield _row(one, compared.get((one.point, one.variant)))
+    yield r"\hline"
+    yield r"\end{tabular}"
+
+
+def _row(cell: CellSummary, one: Optional[Comparison]) -> str:
+    mode, estimate = cell.point.mode, cell.estimate
+    median = wording.number(wording.in_unit(estimate.median, mode))
+    if estimate.has_interval:
+        median += " " + wording.interval(wording.in_unit(estimate.low, mode), wording.in_unit(estimate.high, mode))
+    ratio = wording.ratio_text(one.ratio) if one is not None and one.ratio.n else ""
+    verdict = one.verdict.value if one is not None else "default" if cell.is_default else ""
+    fields = (wording.point_label(cell.point), cell.variant, median, ratio, verdict)
+    return " & ".join(map(latex, fields)) + r" \\"
