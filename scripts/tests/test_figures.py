@@ -174,7 +174,7 @@ def test_paper_figures_have_their_width_and_embedded_fonts(demo, tmp_path):
 
 def test_bounds_that_pass_items_on_are_told_apart():
     names = ("bound/pipe", "bound/unix_socket", "bound/posix_mq")
-    looks = figures.looks_of(pd.DataFrame({"variant": names, "is_default": False}))
+    looks = figures.looks_of(pd.DataFrame({"variant": names, "structure": "bound", "is_default": False}))
     assert len({(looks[name].colour, looks[name].marker) for name in names}) == 3
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Tuple
 
 PLAIN = (0.0, "", 0)  # neither handicap nor replica: what is measured for its own sake
-VALUE = {"throughput": "operations_per_s", "pingpong": "p50_ns", "latency": "p99_ns", "kill": "after_per_s"}  # what a mode is judged by
+# What a mode is judged by.
+VALUE = {"throughput": "operations_per_s", "pingpong": "p50_ns", "latency": "p99_ns", "kill": "after_per_s"}
 NAN = math.nan
 
 

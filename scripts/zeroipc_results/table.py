@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
 import pandas as pd
 
 from zeroipc_report import records, wording
+from zeroipc_report.points import VALUE as UNITS
 from zeroipc_report.records import RunFolder
 
 from .places import RECORDS, RESULTS, ResultsError, find, is_run, label, runs
@@ -17,7 +18,6 @@ LATENCIES = ("min_ns", "mean_ns", "p50_ns", "p90_ns", "p99_ns", "p99_9_ns", "p99
 WORKLOAD = ("think_ns", "push_percent", "mix", "keys", "filled_percent")
 SUMMED = ("successes", "full", "empty", "retries", "helps", "backoffs", "system_calls", "minor_faults",
           "voluntary_switches", "involuntary_switches")
-UNITS = {"throughput": "operations_per_s", "pingpong": "p50_ns", "latency": "p99_ns"}  # of `value`
 
 
 def load(*where: Union[str, Path], results: Path = RESULTS) -> pd.DataFrame:
@@ -110,6 +110,7 @@ def _row(row: Mapping[str, Any], record: Mapping[str, Any]) -> Dict[str, Any]:
         "clock_source": row["clock_source"], "clock_floor_ns": _number(record["clock"]["floor_ns"]),
     })
     found.update({name: workload.get(name) for name in WORKLOAD})
+    found.update(_kill(row["kill"]))
     found.update(_latency("latency", record["latency"]))
     found.update(_latency("latency_uncorrected", record.get("latency_uncorrected")))
     found.update({f"workers_{name}": _sum(worker.get(name) for worker in record["workers"]) for name in SUMMED})
@@ -120,6 +121,15 @@ def _latency(prefix: str, latency: Optional[Mapping[str, Any]]) -> Dict[str, Any
     of = latency or {}
     return {f"{prefix}_what": of.get("what"), f"{prefix}_samples": _number(of.get("samples")),
             **{f"{prefix}_{name}": _number(of.get(name)) for name in LATENCIES}}
+
+
+def _kill(kill: Mapping[str, Any]) -> Dict[str, Any]:
+    survivors, newcomer = kill.get("survivors") or {}, kill.get("newcomer") or {}
+    return {**{f"kill_survivors_{name}": _number(survivors.get(name))
+               for name in ("before_per_s", "after_per_s", "gap_before_ns", "gap_after_ns")},
+            "kill_survivors_stuck": len(survivors["stuck"]) if "stuck" in survivors else float("nan"),
+            **{f"kill_newcomer_{name}": _number(newcomer.get(name)) for name in ("open_ns", "recovery_ns")},
+            "kill_intact": kill.get("intact")}
 
 
 def _number(value: Any) -> float:

@@ -186,7 +186,8 @@ def _headers(figure: Figure, columns: _Columns, mode: str, title: str) -> None:
     width, height = figure.get_size_inches()
     figure.text(0.08 / width, 1 - 0.06 / height, title, fontweight="bold", fontsize=10, va="top")
     heads = {columns.values[0]: {"throughput": "million operations per second", "pingpong":
-                                 "round trip, ns (logarithmic)", "latency": "99th percentile, ns (logarithmic)", "kill": "survivors' million operations per second"}[mode],
+                                 "round trip, ns (logarithmic)", "latency": "99th percentile, ns (logarithmic)",
+                                 "kill": "survivors' million operations per second"}[mode],
              columns.ratios[0]: f"multiple of the default's {wording.QUANTITIES[mode]}\n"
                                 f"({'right' if mode in ('throughput', 'kill') else 'left'} is faster)",
              columns.words: "median [95%], verdict",
