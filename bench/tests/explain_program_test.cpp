@@ -45,8 +45,8 @@ char const* const obedient =
     "arguments=$*\n"
     "while [ \"$1\" != --pid ]; do shift; done\n"
     "pid=$2\n"
-    "IFS= read -r word <&20\n"
-    "echo ack >&21\n"
+    "IFS= read -r word < /proc/self/fd/20\n"
+    "echo ack > /proc/self/fd/21\n"
     "while IFS= read -r line; do case $line in State:*T*) state=stopped;; esac; done < /proc/$pid/status\n"
     "echo \"told $word, $state, worker $(/usr/bin/tr '\\0' ' ' < /proc/$pid/cmdline)\"\n"
     "echo \"arguments $arguments\"\n"
@@ -89,7 +89,9 @@ TEST_CASE("without perf, or where it is not permitted, status 3 and what to do",
 
 TEST_CASE("a perf that fails after it began is no silence either", "[fast]") {
     Folder const folder;
-    write_perf(folder, "IFS= read -r word <&20\necho ack >&21\necho 'lost everything'\nexit 9\n");
+    write_perf(folder,
+               "IFS= read -r word < /proc/self/fd/20\necho ack > /proc/self/fd/21\necho 'lost "
+               "everything'\nexit 9\n");
     auto const outcome = explain(watched(), folder.path().string());
     CHECK(outcome.status == 3);
     CHECK_THAT(outcome.err, Contains("lost everything"));
