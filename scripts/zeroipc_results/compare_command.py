@@ -73,8 +73,8 @@ def _parser() -> argparse.ArgumentParser:
                         help=f"what counts as equivalent (default {BAND * 100:g}%%)")
     parser.add_argument("--fail-on", action="append", default=[], type=_condition, metavar="CONDITION",
                         help="end with status 3 if slower, slower:5%%, faster, faster:5%%, cannot-tell, missing or "
-                        "failed holds of a variant's cell; with a percentage the whole interval must lie beyond it; may "
-                        "be repeated")
+                        "failed holds of a variant's cell; with a percentage its whole interval must lie beyond; "
+                        "may be repeated")
     parser.add_argument("--json", metavar="FILE", help="write the comparison there; '-': to the terminal, and no table")
     parser.add_argument("--unlike-machines", action="store_true", help="compare though machines or conditions differ")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where runs lie (default: results)")

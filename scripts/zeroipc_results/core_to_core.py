@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--window-ms", type=float, default=20, metavar="MS", help="timed window of a run (default 20)")
     parser.add_argument("--seed", type=int, default=None, help="of the pairs' order (default: drawn, and recorded)")
     parser.add_argument("--redraw", metavar="RUN", help="measure nothing, draw this run")
-    parser.add_argument("--harness", type=Path, default=harness.DEFAULT, help="default: the release build's zeroipc-bench")
+    parser.add_argument("--harness", type=Path, default=harness.DEFAULT, help="default: that of the release build")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where runs lie (default: results)")
     return parser
 

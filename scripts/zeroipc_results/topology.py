@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     other.add_argument("--xml", type=Path, metavar="FILE", help="the machine of this hwloc XML file")
     other.add_argument("--synthetic", metavar="TEXT", help="the machine of a synthetic description of hwloc")
     parser.add_argument("--out", type=Path, default=Path("topology.svg"), metavar="FILE", help="default topology.svg")
-    parser.add_argument("--harness", type=Path, default=harness.DEFAULT, help="default: the release build's zeroipc-bench")
+    parser.add_argument("--harness", type=Path, default=harness.DEFAULT, help="default: that of the release build")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where runs lie (default: results)")
     return parser
 
