@@ -1,0 +1,64 @@
+"""A bounded multi-producer multi-consumer LIFO stack in shared memory."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Optional
+
+import numpy.typing as npt
+
+from ._attachment import Attachment
+from ._container import Container
+from ._structure import Kind, Place
+from ._treiber import TreiberStack, geometry
+from .memory import Memory
+
+__all__ = ["Stack"]
+
+_KIND = Kind("stack", "treiber", geometry)
+
+
+def _recover(state: Attachment, place: Place, slot: int, _is_dead: Callable[[int], bool]) -> bool:
+    return TreiberStack(state.mapping, place, slot, settled=False).recover()
+
+
+class Stack(Container):
+    """A bounded LIFO stack between processes, of items of one NumPy dtype.
+
+    A Stack object is a *handle*: one thread at a time uses it (`Misuse` otherwise). Each thread, and each process, opens its
+    own. Every operation but the waiting ones is lock-free, full and empty are linearizable, and a process may be killed at any
+    point: nobody waits for it, at most the item in its hands is lost, and the next handle opened finds every node again.
+    """
+
+    _kind = _KIND
+    _ring_type = TreiberStack
+    _recover = staticmethod(_recover)
+
+    def __init__(
+        self,
+        memory: Memory,
+        name: str,
+        capacity: Optional[int] = None,
+        *,
+        dtype: npt.DTypeLike,
+        handle_slots: int = 32,
+        layout: str = "compact",
+    ) -> None:
+        """Opens the stack `name`; with a `capacity` (any number but 0) makes it first.
+
+        n `handle_slots` cost 2 n items' space and 16 n (n + 4) bytes. Raises, opening: NotFound, WrongKind, WrongItemSize,
+        Corrupt, NoHandleSlot; making: Exists, InvalidCapacity, InvalidArgument, InvalidName, SegmentFull, TableFull, TooLarge,
+        Busy.
+        """
+        self._begin(memory, name, capacity, dtype, handle_slots, layout)
+
+    def try_peek(self) -> Any:
+        """Copies the item on top and leaves it there. None: the stack was empty. Lock-free."""
+        found: Any = None
+
+        def peek(ring: Any) -> int:
+            nonlocal found
+            found = ring.try_peek()
+            return 0
+
+        self._exclusively(peek, None)
+        return None if found is None else self._decode(found)
