@@ -138,9 +138,10 @@ class _Timespec(ctypes.Structure):
     _fields_ = [("tv_sec", ctypes.c_long), ("tv_nsec", ctypes.c_long)]
 
 
-_SYS_FUTEX = {"x86_64": 202, "aarch64": 98}.get(platform.machine())
-if _SYS_FUTEX is None:
+_NUMBERS = {"x86_64": 202, "aarch64": 98}
+if platform.machine() not in _NUMBERS:
     raise ImportError(f"zeroipc: no number of the futex system call is known for {platform.machine()}")
+_SYS_FUTEX = _NUMBERS[platform.machine()]
 _FUTEX_WAIT, _FUTEX_WAKE, _EVERYBODY = 0, 1, 2**31 - 1
 # Without the interpreter's lock: this one waits.
 _syscall = ctypes.CDLL(None).syscall

@@ -98,7 +98,8 @@ class _Move(NamedTuple):
     bucket: int
 
     def packed(self) -> int:
-        return 1 | self.step << _STEP_AT | self.link << _LINK_AT | self.block << _BLOCK_AT | self.bucket << _BUCKET_AT
+        packed = 1 | self.step << _STEP_AT | self.link << _LINK_AT | self.block << _BLOCK_AT | self.bucket << _BUCKET_AT
+        return int(packed)
 
 
 def _unpacked(value: int) -> _Move:

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, ClassVar, Optional, Type
+from typing import Any, Callable, ClassVar, Optional, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ._attachment import Attachment
 from ._items import Codec
-from ._structure import Handle, Kind, Place, Recover, Spec, claim, create, lookup
+from ._structure import Handle, Kind, Place, Spec, claim, create, lookup
 from ._waiting import Sleepers
 from .memory import Memory
+
+
+class Ring(Protocol):
+    """An algorithm on raw bytes, as one handle sees it."""
+
+    settled: bool
+
+    def resettle(self) -> None: ...
+    def try_push(self, data: bytes) -> bool: ...
+    def try_pop(self) -> Any: ...
+    def push_many(self, data: memoryview, count: int) -> int: ...
+    def pop_many(self, out: bytearray, most: int) -> int: ...
+    def was_size(self) -> int: ...
 
 
 class Container(Handle):
     """A handle on a bounded container. Base of Queue and Stack, which say what the operations mean."""
 
     _kind: ClassVar[Kind]
-    _ring_type: ClassVar[Type[Any]]
-    _recover: ClassVar[Recover]
+    _ring_type: ClassVar[Callable[[Any, Place, int], "Ring"]]
 
     def _begin(
         self, memory: Memory, name: str, capacity: Optional[int], dtype: npt.DTypeLike, handle_slots: int, layout: str
@@ -32,9 +44,9 @@ class Container(Handle):
         else:
             place = create(memory, kind, name, Spec(capacity, handle_slots, kind.layout(layout), self._codec.size))
         state = memory._attachment()
-        slot = claim(state, kind, place, type(self)._recover)
+        slot = claim(state, kind, place)
         super().__init__(state, place, slot)
-        self._ring: Any = self._ring_type(state.mapping, place, slot)
+        self._ring = type(self)._ring_type(state.mapping, place, slot)
         waits = place.geometry.spec.layout
         self._items_wait = Sleepers(state.mapping, place.offset + waits["items_wait"])
         self._space_wait = Sleepers(state.mapping, place.offset + waits["space_wait"])
@@ -125,7 +137,7 @@ class Container(Handle):
         """Whether it held nothing at one moment during the call."""
         return self.was_size() == 0
 
-    def _exclusively(self, action: Callable[[Any], int], sleepers: Optional[Sleepers]) -> int:
+    def _exclusively(self, action: Callable[[Ring], int], sleepers: Optional[Sleepers]) -> int:
         """Runs an operation on the ring, as the only user of this handle; wakes if it did something."""
         guard, ring = self._guard, self._ring
         if not guard.acquire(False):

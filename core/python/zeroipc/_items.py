@@ -61,7 +61,7 @@ class Codec:
             found[...] = item
         except (ValueError, TypeError, OverflowError) as error:
             raise InvalidArgument(f"{item!r} is no item of dtype {self.dtype}: {error}") from None
-        return found.tobytes()
+        return bytes(found.tobytes())
 
     def _decode(self, data: Any) -> Any:
         found = np.frombuffer(bytes(data), dtype=self.dtype)[0]
@@ -76,7 +76,7 @@ class Codec:
         dimensions = 1 + len(self.dtype.shape)
         if array.ndim != dimensions:
             raise InvalidArgument(f"an array of {array.ndim} dimensions; use one of {dimensions}")
-        return memoryview(array.view(np.uint8).reshape(-1)) if array.size else memoryview(b""), len(array)
+        return memoryview(array.tobytes()), len(array)
 
     def decode_many(self, data: bytearray) -> "npt.NDArray[Any]":
         return np.frombuffer(data, dtype=self.dtype)

@@ -77,4 +77,4 @@ def check_header(fd: int, size: int, path: str) -> int:
             f"segment '{path}' says {count} of {max_entries} entries, next free byte {following}; "
             "it was overwritten: make it anew"
         )
-    return max_entries
+    return int(max_entries)

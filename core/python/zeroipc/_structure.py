@@ -46,6 +46,7 @@ class Kind:
     noun: str
     algorithm: str
     geometry: Callable[[Spec], Geometry]
+    recover: "Recover"
     power_of_two: bool = False
 
     @property
@@ -101,6 +102,11 @@ class Place:
     name: str
     offset: int
     geometry: Geometry
+
+
+#: Decides what the dead owner of a slot had, given who tells whether other slots' owners are dead: False if that cannot be
+#: told now.
+Recover = Callable[[Attachment, Place, int, Callable[[int], bool]], bool]
 
 
 def create(memory: Memory, kind: Kind, name: str, spec: Spec) -> Place:
@@ -161,16 +167,12 @@ def lookup(memory: Memory, kind: Kind, name: str, item_size: int, key_size: int 
     return Place(name, entry.offset, geometry)
 
 
-#: Decides what the dead owner of a slot had: False if that cannot be told now.
-Recover = Callable[[Attachment, Place, int, Callable[[int], bool]], bool]
-
-
 def lock_byte(place: Place, slot: int) -> int:
     geometry = place.geometry
     return place.offset + geometry.slots + int(geometry.spec.layout["line"]) * slot
 
 
-def claim(state: Attachment, kind: Kind, place: Place, recover: Recover) -> int:
+def claim(state: Attachment, kind: Kind, place: Place) -> int:
     """Gets the first handle slot whose lock is free and whose last owner's possessions can be told."""
 
     def is_dead(slot: int) -> bool:
@@ -192,7 +194,7 @@ def claim(state: Attachment, kind: Kind, place: Place, recover: Recover) -> int:
                 continue
             decided = False
             try:
-                decided = recover(state, place, slot, is_dead)
+                decided = kind.recover(state, place, slot, is_dead)
             finally:
                 if not decided:
                     state.let_go(byte)

@@ -20,12 +20,14 @@ from .memory import Memory
 
 __all__ = ["Map", "Outcome"]
 
-_KIND = Kind("map", "buckets", geometry)
 _T = TypeVar("_T")
 
 
 def _recover(state: Attachment, place: Place, slot: int, is_dead: Callable[[int], bool]) -> bool:
     return BucketMap(state.mapping, place, slot).recover(is_dead)
+
+
+_KIND = Kind("map", "buckets", geometry, _recover)
 
 
 class Map(Handle):
@@ -65,7 +67,7 @@ class Map(Handle):
             how = Spec(capacity, handle_slots, _KIND.layout(layout), self._values.size, self._keys.size, seed)
             place = create(memory, _KIND, name, how)
         state = memory._attachment()
-        slot = claim(state, _KIND, place, _recover)
+        slot = claim(state, _KIND, place)
         super().__init__(state, place, slot)
         self._map = BucketMap(state.mapping, place, slot)
         self._keys_wait = Sleepers(state.mapping, place.offset + place.geometry.spec.layout["keys_wait"])
@@ -172,7 +174,7 @@ class Map(Handle):
         for i in range(count):
             key = self._keys.words_of(bytes(key_data[n * i : n * i + n]))
             data = bytes(value_data[self._values.size * i : self._values.size * (i + 1)])
-            done = self._write_words(key, lambda old, d=data: (Outcome.INSERTED if old is None else Outcome.ASSIGNED, d))
+            done = self._write_words(key, lambda old: (Outcome.INSERTED if old is None else Outcome.ASSIGNED, data))
             if done is Outcome.FULL:
                 return i
         return count
@@ -181,7 +183,7 @@ class Map(Handle):
         """Keys and values: weakly consistent. A key that is there all the time comes once; one that comes or goes meanwhile
         perhaps. The handle may be used meanwhile."""
         for bucket in range(self._map.bucket_count):
-            copied = self._exclusively(lambda table, b=bucket: table.copy_bucket(b))
+            copied = self._exclusively(lambda table: table.copy_bucket(bucket))
             for key, value in copied:
                 yield self._keys.decode(key[: self._keys.size]), self._values.decode(value)
 
@@ -212,7 +214,7 @@ class Map(Handle):
 
         return self._exclusively(action)
 
-    def _exclusively(self, action: Callable[..., _T]) -> _T:
+    def _exclusively(self, action: Callable[[BucketMap], _T]) -> _T:
         """Runs an operation on the map, as the only user of this handle."""
         guard, table = self._guard, self._map
         if not guard.acquire(False):

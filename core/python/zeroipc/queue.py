@@ -15,11 +15,12 @@ from .memory import Memory
 
 __all__ = ["Queue"]
 
-_KIND = Kind("queue", "exchange", geometry, power_of_two=True)
-
 
 def _recover(state: Attachment, place: Place, slot: int, _is_dead: Callable[[int], bool]) -> bool:
     return recover(Words(state.mapping), Shape(place), slot)
+
+
+_KIND = Kind("queue", "exchange", geometry, _recover, power_of_two=True)
 
 
 class Queue(Container):
@@ -32,7 +33,6 @@ class Queue(Container):
 
     _kind = _KIND
     _ring_type = ExchangeRing
-    _recover = staticmethod(_recover)
 
     def __init__(
         self,

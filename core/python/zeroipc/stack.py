@@ -14,11 +14,12 @@ from .memory import Memory
 
 __all__ = ["Stack"]
 
-_KIND = Kind("stack", "treiber", geometry)
-
 
 def _recover(state: Attachment, place: Place, slot: int, _is_dead: Callable[[int], bool]) -> bool:
     return TreiberStack(state.mapping, place, slot, settled=False).recover()
+
+
+_KIND = Kind("stack", "treiber", geometry, _recover)
 
 
 class Stack(Container):
@@ -31,7 +32,6 @@ class Stack(Container):
 
     _kind = _KIND
     _ring_type = TreiberStack
-    _recover = staticmethod(_recover)
 
     def __init__(
         self,
