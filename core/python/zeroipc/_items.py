@@ -70,12 +70,11 @@ class Codec:
     def encode_many(self, items: npt.ArrayLike) -> Tuple[memoryview, int]:
         """The bytes of a one-dimensional array of items, and how many they are."""
         try:
-            array = np.ascontiguousarray(items, dtype=self.dtype)
+            array = np.asarray(items, dtype=self.dtype.base)
         except (ValueError, TypeError, OverflowError) as error:
             raise InvalidArgument(f"no array of dtype {self.dtype}: {error}") from None
-        dimensions = 1 + len(self.dtype.shape)
-        if array.ndim != dimensions:
-            raise InvalidArgument(f"an array of {array.ndim} dimensions; use one of {dimensions}")
+        if array.ndim == 0 or array.shape[1:] != self.dtype.shape:
+            raise InvalidArgument(f"an array of shape {array.shape} is no row of items of dtype {self.dtype}")
         return memoryview(array.tobytes()), len(array)
 
     def decode_many(self, data: bytearray) -> "npt.NDArray[Any]":

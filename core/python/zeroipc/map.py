@@ -12,7 +12,8 @@ from ._attachment import Attachment
 from ._bucket_blocks import geometry
 from ._bucket_map import BucketMap, Decide, Outcome
 from ._format import MASK64
-from ._items import Codec, KeyCodec
+from ._items import Codec, KeyCodec, checked_dtype
+from ._repair import repair, repair_map
 from ._structure import Handle, Kind, Place, Spec, claim, create, lookup
 from ._waiting import Sleepers
 from .errors import InvalidArgument
@@ -79,6 +80,17 @@ class Map(Handle):
     @property
     def value_dtype(self) -> "np.dtype[Any]":
         return self._values.dtype
+
+    @classmethod
+    def repair(cls, memory: Memory, name: str, *, key_dtype: npt.DTypeLike, value_dtype: npt.DTypeLike) -> int:
+        """Puts in order what kills left and recovery had to leave undecided, exactly; returns how much had no owner.
+
+        Only when nobody else is attached to the segment and this process has no handles in it (`Busy`). May be killed, and run
+        again.
+        """
+        value, key = (checked_dtype(dtype, f"map '{name}'").itemsize for dtype in (value_dtype, key_dtype))
+        place = lookup(memory, _KIND, name, value, key)
+        return repair(memory, _KIND, place, repair_map)
 
     def find(self, key: Any) -> Any:
         """The value of a key, or None if it was absent. Lock-free, O(1)."""

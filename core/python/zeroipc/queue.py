@@ -10,7 +10,9 @@ from ._atomics import Words
 from ._attachment import Attachment
 from ._container import Container
 from ._exchange import ExchangeRing, Shape, geometry, recover
-from ._structure import Kind, Place
+from ._items import checked_dtype
+from ._repair import repair, repair_queue
+from ._structure import Kind, Place, lookup
 from .memory import Memory
 
 __all__ = ["Queue"]
@@ -51,3 +53,13 @@ class Queue(Container):
         InvalidArgument, InvalidName, SegmentFull, TableFull, TooLarge, Busy.
         """
         self._begin(memory, name, capacity, dtype, handle_slots, layout)
+
+    @classmethod
+    def repair(cls, memory: Memory, name: str, *, dtype: npt.DTypeLike) -> int:
+        """Puts in order what kills left and recovery had to leave undecided, exactly; returns how much had no owner.
+
+        Only when nobody else is attached to the segment and this process has no handles in it (`Busy`). May be killed, and run
+        again.
+        """
+        place = lookup(memory, _KIND, name, checked_dtype(dtype, f"queue '{name}'").itemsize)
+        return repair(memory, _KIND, place, repair_queue)

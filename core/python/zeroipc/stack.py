@@ -8,7 +8,9 @@ import numpy.typing as npt
 
 from ._attachment import Attachment
 from ._container import Container
-from ._structure import Kind, Place
+from ._items import checked_dtype
+from ._repair import repair, repair_stack
+from ._structure import Kind, Place, lookup
 from ._treiber import TreiberStack, geometry
 from .memory import Memory
 
@@ -62,3 +64,13 @@ class Stack(Container):
 
         self._exclusively(peek, None)
         return None if found is None else self._decode(found)
+
+    @classmethod
+    def repair(cls, memory: Memory, name: str, *, dtype: npt.DTypeLike) -> int:
+        """Puts in order what kills left and recovery had to leave undecided, exactly; returns how much had no owner.
+
+        Only when nobody else is attached to the segment and this process has no handles in it (`Busy`). May be killed, and run
+        again.
+        """
+        place = lookup(memory, _KIND, name, checked_dtype(dtype, f"stack '{name}'").itemsize)
+        return repair(memory, _KIND, place, repair_stack)
