@@ -25,21 +25,21 @@ def _of_queue(ring):
 
 
 def _of_stack(ring):
-    words = ring._words
-    counts = [0] * (ring._count + 1)
-    node = words.load(ring._top) & ring._first_mask
+    words = ring.words
+    counts = [0] * (ring.count + 1)
+    node = words.load(ring.top) & ring.first_mask
     while node:
         counts[node] += 1
         assert counts[node] == 1, "the stack is a ring"
-        node = ring._below(node)
-    node = ring._free_node(words.load(ring._free))
+        node = ring.below(node)
+    node = ring.free_node(words.load(ring.free))
     while node:
         counts[node] += 1
         assert counts[node] == 1, "a node is in both lists, or the free list is a ring"
-        node = ring._next_free(node)
-    for slot in range(ring._handle_slots):
-        state = words.load(ring._state_at + _line(ring) * (slot + 1 - ring._me))
-        doing, first, second = ring._unpack(state)
+        node = ring.next_free(node)
+    for slot in range(ring.handle_slots):
+        state = words.load(ring.state_at + _line(ring) * (slot + 1 - ring.me))
+        doing, first, second = ring.unpack(state)
         assert doing == 0, f"slot {slot} is in the middle of something"
         for node in (first, second):
             counts[node] += node != 0

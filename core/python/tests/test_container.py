@@ -167,11 +167,21 @@ def test_queue_counters_near_their_wrap(memory, start):
 
 
 @pytest.mark.fast
+def test_indices_lag_by_eight_at_most(memory):
+    """So walks stay short, whoever was killed: core/format/queue.md, helping."""
+    handles = [Queue(memory, "it", 4, dtype="u4"), Queue(memory, "it", dtype="u4")]
+    shape, words = handles[0]._ring.shape, handles[0]._ring._words
+    for done in range(60):
+        assert 0 <= done - words.load(shape.tail) <= 8 and 0 <= done - words.load(shape.head) <= 8
+        assert handles[done % 3 > 0].push(done) and handles[done % 5 > 2].pop() == done
+
+
+@pytest.mark.fast
 def test_stack_tags_near_their_wrap(memory):
     made = Stack(memory, "it", 3, dtype="u4", handle_slots=2)
     ring = made._ring
-    for at in (ring._top, ring._free):
-        ring._words.store(at, ring._words.load(at) | (2**64 - 1) >> ring._tag_shift << ring._tag_shift)
+    for at in (ring.top, ring.free):
+        ring.words.store(at, ring.words.load(at) | (2**64 - 1) >> ring.tag_shift << ring.tag_shift)
     for i in range(9):
         assert [made.try_push(j) for j in range(4)] == [True] * 3 + [False]
         assert made.try_peek() == 2 and made.get_many(9).tolist() == [2, 1, 0]

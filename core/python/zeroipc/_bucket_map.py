@@ -8,6 +8,7 @@ the header's version still stands.
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Callable, List, Optional, Tuple
 
 from ._bucket_blocks import BLOCKS, INLINE, SLOTS, BucketBlocks, block_mask, closing, free, reserved
@@ -54,8 +55,9 @@ def bucket_of(h: int, buckets: int) -> int:
     return (h >> 32) * buckets >> 32
 
 
-def _bits(mask: int) -> List[int]:
-    return [i for i in range(SLOTS) if mask >> i & 1]
+@lru_cache(maxsize=4096)
+def _bits(mask: int) -> Tuple[int, ...]:
+    return tuple(i for i in range(SLOTS) if mask >> i & 1)
 
 
 class BucketMap(BucketBlocks):

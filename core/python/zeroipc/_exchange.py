@@ -11,68 +11,12 @@ import ctypes
 from typing import Any, Optional
 
 from ._atomics import Words, cas_8, load_8, store_8
-from ._format import LAYOUT, MASK64, align
-from ._structure import Geometry, Place, Spec
+from ._exchange_bytes import EXCHANGE, PENDING, Shape, recover, signed
+from ._format import MASK64
+from ._structure import Place
 from .errors import Corrupt
 
-_EXCHANGE = LAYOUT["queue"]["exchange"]
-_SLOT = _EXCHANGE["slot"]
-_INDEX_STEP: int = _EXCHANGE["index_step"]
-_PENDING = 1
-
-
-def geometry(spec: Spec) -> Geometry:
-    slots = spec.layout["body"]
-    cells = slots + spec.layout["line"] * spec.handle_slots
-    buffers = align(cells + _EXCHANGE["cell_bytes"] * spec.capacity, _EXCHANGE["buffers_alignment"])
-    stride = align(spec.item_size, _EXCHANGE["item_alignment"])
-    count = spec.capacity + _EXCHANGE["spares_per_slot"] * spec.handle_slots
-    parts = {"cells": cells, "buffers": buffers, "count": count}
-    return Geometry(spec, stride, _EXCHANGE["cell_bytes"], slots, buffers + stride * count, parts)
-
-
-def signed(difference: int) -> int:
-    """A difference of two numbers modulo 2^64, read as two's complement."""
-    difference &= MASK64
-    return difference - (1 << 64) if difference >> 63 else difference
-
-
-class Shape:
-    """The places of a ring's parts in its segment, and the packing of turn and buffer in a cell."""
-
-    def __init__(self, place: Place) -> None:
-        g = place.geometry
-        spec = g.spec
-        self.capacity = spec.capacity
-        self.handle_slots = spec.handle_slots
-        self.buffers = g.parts["count"]
-        self.head = place.offset + spec.layout["head"]
-        self.tail = place.offset + spec.layout["tail"]
-        self.cells = place.offset + g.parts["cells"]
-        self.buffers_at = place.offset + g.parts["buffers"]
-        self.slots = place.offset + g.slots
-        self.line: int = spec.layout["line"]
-        self.lap_shift = spec.capacity.bit_length() - 1
-        self.turn_shift = (self.buffers - 1).bit_length()
-        self.turn_mask = MASK64 >> self.turn_shift
-        self.buffer_mask = (1 << self.turn_shift) - 1
-
-    def cell(self, i: int) -> int:
-        return self.cells + 8 * i
-
-    def record(self, slot: int, field: str) -> int:
-        return self.slots + self.line * slot + int(_SLOT[field]["offset"])
-
-    def first_spare(self, slot: int) -> int:
-        return self.capacity + 2 * slot
-
-    def buffer_of(self, value: int, cell: int) -> int:
-        return (value & self.buffer_mask) ^ cell
-
-    def ahead(self, value: int, turn: int) -> int:
-        """How many turns a cell's word is ahead of `turn`: modular, so turns may wrap."""
-        difference = ((value >> self.turn_shift) - turn) & self.turn_mask
-        return difference - self.turn_mask - 1 if difference > self.turn_mask >> 1 else difference
+_INDEX_STEP: int = EXCHANGE["index_step"]
 
 
 class _Role:
@@ -92,7 +36,7 @@ class ExchangeRing:
     """The ring as one handle sees it: for one thread at a time. The slot must be locked and recovered."""
 
     #: Rounds after which a loop gives up with Corrupt: more than losing every race to honest peers takes.
-    patience: int = _EXCHANGE["patience_rounds"]
+    patience: int = EXCHANGE["patience_rounds"]
 
     def __init__(self, mapping: Any, place: Place, slot: int) -> None:
         shape = self.shape = Shape(place)
@@ -134,46 +78,45 @@ class ExchangeRing:
 
     def try_push(self, data: Any) -> bool:
         """Lock-free. False: the queue was full at one moment."""
-        at = self._stride * self._out.spare
-        self._buffers[at : at + self._item] = data
-        return self._commit(self._out)
+        return self._exchange(self._out, 1, data, None) == 1
 
-    def try_pop(self) -> Optional[memoryview]:
-        """Lock-free. The item where it lies, good until the next pop; None: the queue was empty at one moment."""
-        if not self._commit(self._in):
-            return None
-        at = self._stride * self._in.spare
-        return self._buffers[at : at + self._item]
+    def try_pop(self) -> Optional[bytearray]:
+        """Lock-free. None: the queue was empty at one moment."""
+        item = bytearray()
+        return item if self._exchange(self._in, 1, None, item) else None
 
     def push_many(self, data: memoryview, count: int) -> int:
         """So many pushes; each commits by itself."""
-        size, stride, role, commit, buffers = self._item, self._stride, self._out, self._commit, self._buffers
-        for n in range(count):
-            at = stride * role.spare
-            buffers[at : at + size] = data[n * size : n * size + size]
-            if not commit(role):
-                return n
-        return count
+        return self._exchange(self._out, count, data, None)
 
     def pop_many(self, out: bytearray, most: int) -> int:
         """So many pops; each commits by itself."""
-        size, stride, role, commit, buffers = self._item, self._stride, self._in, self._commit, self._buffers
-        for n in range(most):
-            if not commit(role):
-                return n
-            at = stride * role.spare
-            out += buffers[at : at + size]
-        return most
+        return self._exchange(self._in, most, None, out)
 
-    def _commit(self, role: _Role) -> bool:
-        """Both operations are one: exchange the own spare for the buffer of the first cell that is not done."""
-        shape, at, number, hints = self.shape, self._at, self._number, self._hints
-        shift, lap, turn_mask = shape.turn_shift, shape.lap_shift, shape.turn_mask
+    def _exchange(self, role: _Role, count: int, data: Any, out: Optional[bytearray]) -> int:
+        """All operations are one: exchange the own spare for the buffer of the first cell that is not done, `count` times.
+
+        Pushes come with `data`, pops with `out`. Returns how many were done before a negative answer.
+        """
+        shape, at, number, hints, buffers = self.shape, self._at, self._number, self._hints, self._buffers
+        shift, lap, turn_mask, buffer_mask = shape.turn_shift, shape.lap_shift, shape.turn_mask, shape.buffer_mask
+        index_mask, buffer_count, parity, home = shape.capacity - 1, shape.buffers, role.parity, role.home
+        size, stride, record_at, position_at, expected_at = (
+            self._item, self._stride, role.record_at, self._position_at, self._expected_at
+        )  # fmt: skip
+        store, compare_and_swap, desired, expected, expected_ref = (
+            store_8, cas_8, self._desired, self._expected, self._expected_ref
+        )  # fmt: skip
         first_cell = self._words.base + shape.cells
-        position = role.seen
-        for _ in range(self.patience):
-            i = position & (shape.capacity - 1)
-            turn = ((position >> lap) * 2 + role.parity) & turn_mask
+        position, spare, n, rounds = role.seen, role.spare, 0, self.patience
+        if data is not None and count:
+            buffers[stride * spare : stride * spare + size] = data[:size]
+        while n < count:
+            if rounds == 0:
+                raise Corrupt(f"queue: no progress was possible for {self.patience} rounds; a peer overwrote it: make it anew")
+            rounds -= 1
+            i = position & index_mask
+            turn = ((position >> lap) * 2 + parity) & turn_mask
             at.value = first_cell + 8 * i
             value = hints[i]
             if value >> shift != turn:
@@ -190,33 +133,37 @@ class ExchangeRing:
                     if signed(shared - position) > 0:
                         position = role.seen = shared
                     elif again == value:
-                        return False
+                        return n
                     continue
-            gain = (value & shape.buffer_mask) ^ i
-            if gain >= shape.buffers:
+            gain = (value & buffer_mask) ^ i
+            if gain >= buffer_count:
                 if load_8(at, 5) == value:
                     raise Corrupt("queue: a cell names a buffer that does not exist; a peer overwrote it: make it anew")
                 continue
             # Only an undertaker reads the next three, after our death; it must find them complete or not pending.
             number.value = position
-            store_8(self._position_at, number, 5)
-            number.value = value
-            store_8(self._expected_at, number, 5)
-            number.value = (role.spare ^ role.home) << 1 | _PENDING
-            store_8(role.record_at, number, 5)
-            self._desired.value = ((turn + 1) & turn_mask) << shift | (role.spare ^ i)
-            self._expected.value = value
-            done = cas_8(at, self._expected_ref, self._desired, 5, 5)  # (Q2), the commit
-            if done:
-                role.spare = gain
-            number.value = (role.spare ^ role.home) << 1
-            store_8(role.record_at, number, 5)  # (Q7)
-            if done:
-                role.seen = position = (position + 1) & MASK64
-                if position % _INDEX_STEP == 0:
-                    self._raise(role.index, position)
-                return True
-        raise Corrupt(f"queue: no progress was possible for {self.patience} rounds; a peer overwrote it: make it anew")
+            store(position_at, number, 5)
+            number.value = expected.value = value
+            store(expected_at, number, 5)
+            number.value = (spare ^ home) << 1 | PENDING
+            store(record_at, number, 5)
+            desired.value = (turn + 1) << shift | (spare ^ i)  # what is more than 64 bits falls off
+            if not compare_and_swap(at, expected_ref, desired, 5, 5):  # (Q2), the commit
+                number.value = (spare ^ home) << 1
+                store(record_at, number, 5)  # (Q7)
+                continue
+            role.spare = spare = gain
+            number.value = (spare ^ home) << 1
+            store(record_at, number, 5)  # (Q7)
+            role.seen = position = (position + 1) & MASK64
+            if position % _INDEX_STEP == 0:
+                self._raise(role.index, position)
+            n, rounds, begin = n + 1, self.patience, stride * spare
+            if out is not None:
+                out += buffers[begin : begin + size]
+            elif n < count:
+                buffers[begin : begin + size] = data[n * size : n * size + size]
+        return n
 
     def _behind(self, role: _Role, position: int, ahead: int) -> int:
         """The first position that may not be done, given that the cell of `position` is `ahead` turns further."""
@@ -260,59 +207,3 @@ class ExchangeRing:
                 break
             position = (position + ((ahead - 1) // 2 << shape.lap_shift) + 1) & MASK64
         return position
-
-
-def recover(words: Words, shape: Shape, slot: int) -> bool:
-    """Takes over a slot whose lock was just got: decides which buffers its last owner had. False: undecided, park it."""
-    home = shape.first_spare(slot)
-    return _recover_role(words, shape, slot, "out", home) and _recover_role(words, shape, slot, "in", home + 1)
-
-
-def _recover_role(words: Words, shape: Shape, slot: int, role: str, home: int) -> bool:
-    record = words.load(shape.record(slot, role))
-    own = record >> 1 ^ home
-    if own >= shape.buffers:
-        return False
-    if not record & _PENDING:
-        return True
-    i = words.load(shape.record(slot, "position")) & (shape.capacity - 1)
-    expected = words.load(shape.record(slot, "expected"))
-    gain = shape.buffer_of(expected, i)
-    if gain >= shape.buffers:
-        return False
-    value = words.load(shape.cell(i))  # (Q8)
-    ahead = shape.ahead(value, expected >> shape.turn_shift)
-    mine: Optional[int] = None
-    if ahead == 0:
-        mine = own  # nobody committed there yet
-    elif ahead == 1:
-        mine = gain if shape.buffer_of(value, i) == own else own  # it was the dead one if its spare stands there
-    elif ahead > 1:
-        mine = _orphan(words, shape, slot, own, gain)
-    if mine is None:
-        return False
-    words.store(shape.record(slot, role), (mine ^ home) << 1)  # (Q7)
-    return True
-
-
-def _orphan(words: Words, shape: Shape, slot: int, own: int, gain: int) -> Optional[int]:
-    """Only positive evidence counts: whichever of the two is seen in a cell or as a settled spare is in circulation."""
-
-    def answer(buffer: int) -> Optional[int]:
-        return gain if buffer == own else own if buffer == gain else None
-
-    if own == gain:
-        return None
-    for i in range(shape.capacity):
-        found = answer(shape.buffer_of(words.load(shape.cell(i)), i))  # (Q8)
-        if found is not None:
-            return found
-    for other in range(shape.handle_slots):
-        if other == slot:
-            continue
-        for role, home in (("out", shape.first_spare(other)), ("in", shape.first_spare(other) + 1)):
-            record = words.load(shape.record(other, role))  # (Q6)
-            found = None if record & _PENDING else answer(record >> 1 ^ home)
-            if found is not None:
-                return found
-    return None

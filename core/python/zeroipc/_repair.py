@@ -7,7 +7,7 @@ from typing import Any, Callable, List
 
 from ._atomics import Words
 from ._bucket_map import BucketMap
-from ._exchange import Shape, signed
+from ._exchange_bytes import Shape, signed
 from ._format import MASK64
 from ._structure import Kind, Place, refuse_repair
 from ._treiber import TreiberStack

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from ._atomics import Words
 from ._attachment import Attachment
 from ._container import Container
-from ._exchange import ExchangeRing, Shape, geometry, recover
+from ._exchange import ExchangeRing
+from ._exchange_bytes import Shape, geometry, recover
 from ._items import checked_dtype
 from ._repair import repair, repair_queue
 from ._structure import Kind, Place, lookup

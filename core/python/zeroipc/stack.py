@@ -11,7 +11,8 @@ from ._container import Container
 from ._items import checked_dtype
 from ._repair import repair, repair_stack
 from ._structure import Kind, Place, lookup
-from ._treiber import TreiberStack, geometry
+from ._treiber import TreiberStack
+from ._treiber_nodes import geometry
 from .memory import Memory
 
 __all__ = ["Stack"]
