@@ -281,3 +281,9 @@ with zeroipc.Memory(sys.argv[1], size=1 << 16) as memory:
     )
     assert found.stderr == "" and found.stdout.startswith(f"7 {target}")
     assert (target / "zeroipc/py.typed").exists()
+
+
+@pytest.mark.fast
+def test_the_example():
+    found = _run((PACKAGE / "example.py").read_text())
+    assert (found.returncode, found.stdout, found.stderr) == (0, "42\n", "")
