@@ -96,19 +96,25 @@ def peer(new_peer):
     return new_peer()
 
 
-def in_child(action):
-    """Runs `action` in a forked process; returns the process's wait status, 0 if it came to its end."""
+def fork(action):
+    """Runs `action` in a process of its own, which ends with status 0 if it came to its end. Returns the process's number."""
     pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            action()
-            status = 0
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
-        finally:
-            os._exit(status)
-    return os.waitpid(pid, 0)[1]
+    if pid != 0:
+        return pid
+    signal.alarm(100)  # should this process be forgotten, or hang
+    status = 1
+    try:
+        action()
+        status = 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(status)
+
+
+def in_child(action):
+    """The same, to its end. Returns the process's wait status."""
+    return os.waitpid(fork(action), 0)[1]
 
 
 def golden(stem):

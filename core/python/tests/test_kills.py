@@ -8,7 +8,7 @@ import time
 
 import pytest
 from census import owners
-from conftest import SEED, in_child
+from conftest import SEED, fork, in_child
 from mortal import dies_before
 from zeroipc import Map, Memory, Queue, Stack
 
@@ -17,8 +17,8 @@ STEPS = 60  # more than any operation here has
 
 def _make(memory, kind, items):
     if kind is Map:
-        # A map of two buckets or so: seven keys need blocks.
-        made = Map(memory, "it", 8, key_dtype="u8", value_dtype="u8", handle_slots=3, seed=5)
+        # Two buckets, five blocks: so eight keys need blocks.
+        made = Map(memory, "it", 2, key_dtype="u8", value_dtype="u8", handle_slots=3, seed=5)
         for i in range(items):
             made[i] = i
         return made
@@ -39,10 +39,6 @@ def _contents(one):
     if isinstance(one, Map):
         return sorted(one.items())
     return one.get_many(100).tolist()
-
-
-def _remove(one, key):
-    return one.erase(key)
 
 
 OPERATIONS = {
@@ -221,6 +217,13 @@ def test_cpp_recovers_ours(name, new_peer, kind, operation, items):
     assert status == 0 and step > 5
 
 
+def _works(name, kind, first):
+    with Memory(name) as mine, kind(mine, "it", dtype="u8") as one:
+        for i in range(1 << 30):
+            one.try_push(first + i)
+            one.try_pop()
+
+
 @pytest.mark.medium
 @pytest.mark.parametrize("kind", [Queue, Stack], ids=["queue", "stack"])
 def test_kills_at_random_moments(name, kind):
@@ -229,20 +232,7 @@ def test_kills_at_random_moments(name, kind):
     with Memory.create(name, 1 << 16) as memory:
         survivor = kind(memory, "it", 8, dtype="u8", handle_slots=8)
         for round_ in range(25):
-            pids = []
-            for worker in range(2):
-                pid = os.fork()
-                if pid == 0:
-                    try:
-                        with Memory(name) as mine, kind(mine, "it", dtype="u8") as one:
-                            i = 0
-                            while True:
-                                one.try_push(round_ << 40 | worker << 32 | i)
-                                one.try_pop()
-                                i += 1
-                    finally:
-                        os._exit(1)
-                pids.append(pid)
+            pids = [fork(lambda w=w: _works(name, kind, round_ << 40 | w << 32)) for w in range(2)]
             end = time.monotonic() + rng.uniform(0.005, 0.06)
             while time.monotonic() < end:
                 survivor.try_push(1 << 63)
@@ -250,6 +240,7 @@ def test_kills_at_random_moments(name, kind):
                 assert item is None or item == 1 << 63 or item >> 40 <= round_
             for pid in pids:
                 os.kill(pid, signal.SIGKILL)
+            for pid in pids:
                 assert os.waitpid(pid, 0)[1] == signal.SIGKILL
         # A dead slot that names another dead one's buffers may wait for repair: everything is in its place after it.
         survivor.close()

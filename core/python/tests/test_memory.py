@@ -6,7 +6,7 @@ import time
 
 import pytest
 import zeroipc
-from conftest import contents, in_child, place
+from conftest import contents, fork, in_child, place
 from zeroipc import Array, Memory, errors
 
 
@@ -100,6 +100,11 @@ def test_what_is_no_segment_is_refused(name, data, cause):
     place(name, data)
     with pytest.raises(cause):
         Memory(name)
+    if cause is errors.NotASegment:  # whoever wants to make one is told the same
+        with pytest.raises(cause):
+            Memory.create(name, 4096)
+        with pytest.raises(cause):
+            Memory(name, size=4096)
     if cause is errors.NotFound:  # a maker died: the next one takes over
         with Memory(name, size=4096) as memory:
             assert memory.size == 4096
@@ -143,12 +148,7 @@ def test_an_opener_waits_for_a_maker_at_work(name):
         zeroipc._attachment.reserve = stopping
         Memory.create(name, 4096)
 
-    pid = os.fork()
-    if pid == 0:
-        try:
-            maker()
-        finally:
-            os._exit(0)
+    pid = fork(maker)
     os.read(arrived, 1)
     with pytest.raises(errors.Busy):
         Memory(name, patience=0.05)
@@ -163,21 +163,16 @@ def test_an_opener_waits_for_a_maker_at_work(name):
 
 
 def _together(count, action):
-    """Runs action(i) in so many processes, which begin at the same moment."""
+    """Runs action(i) in so many processes, which begin at the same moment; returns their statuses."""
     begin = time.monotonic() + 0.05
-    pids = []
-    for i in range(count):
-        pid = os.fork()
-        if pid == 0:
-            status = 99
-            try:
-                while time.monotonic() < begin:
-                    pass
-                status = action(i)
-            finally:
-                os._exit(status)
-        pids.append(pid)
-    return [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+
+    def at_once(i):
+        while time.monotonic() < begin:
+            pass
+        action(i)
+
+    pids = [fork(lambda i=i: at_once(i)) for i in range(count)]
+    return [os.waitpid(pid, 0)[1] for pid in pids]
 
 
 @pytest.mark.medium
@@ -188,10 +183,9 @@ def test_of_several_makers_one_makes(name):
             try:
                 Memory.create(name, 4096)
             except errors.Exists:
-                return 1
-            return 0
+                os._exit(7)
 
-        assert sorted(_together(4, action)) == [0, 1, 1, 1]
+        assert sorted(_together(4, action)) == [0] + 3 * [7 << 8]
         Memory.unlink(name)
 
 
@@ -204,7 +198,6 @@ def test_processes_add_entries_at_once(name):
                 with Memory(name) as mine:
                     for n in range(8):
                         Array(mine, f"{i}-{n}", 10, dtype="u4").view[:] = 100 * i + n
-                return 0
 
             assert _together(3, action) == [0, 0, 0]
             entries = memory.entries()

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import zeroipc
 from census import owners
-from conftest import in_child
+from conftest import fork, in_child
 from mortal import Steps
 from zeroipc import Array, Map, Memory, Queue, Stack, errors
 
@@ -56,10 +56,12 @@ def test_a_child_does_not_keep_its_parents_locks(name):
 
     def parent():
         queue = Queue(Memory(name), "q", dtype="u4")
-        pid = os.fork()
-        if pid == 0:
+
+        def child():
             os.write(writer, str(os.getpid()).encode())
             time.sleep(100)
+
+        fork(child)
         time.sleep(0.05)
         queue.push(1)
         os.kill(os.getpid(), signal.SIGKILL)
@@ -92,13 +94,14 @@ def test_repair_wants_to_be_alone(memory):
 def test_a_handle_is_one_threads(memory):
     """Two threads on one handle: each operation is done whole or refused."""
     queue = Queue(memory, "q", 1024, dtype="u4")
+    interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     done, refused = [], []
 
     def push(first):
-        for i in range(300):
+        for i in range(250):  # so that all together find room
             try:
-                queue.push(first + i)
+                queue.try_push(first + i)
                 done.append(first + i)
             except errors.Misuse:
                 refused.append(i)
@@ -108,7 +111,7 @@ def test_a_handle_is_one_threads(memory):
         thread.start()
     for thread in threads:
         thread.join()
-    sys.setswitchinterval(0.005)
+    sys.setswitchinterval(interval)
     assert sorted(queue.get_many(9999).tolist()) == sorted(done)
     assert owners(queue) == [1] * len(owners(queue))
 
