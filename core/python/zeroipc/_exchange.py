@@ -109,61 +109,67 @@ class ExchangeRing:
         )  # fmt: skip
         first_cell = self._words.base + shape.cells
         position, spare, n, rounds = role.seen, role.spare, 0, self.patience
+        patience = rounds
         if data is not None and count:
             buffers[stride * spare : stride * spare + size] = data[:size]
-        while n < count:
-            if rounds == 0:
-                raise Corrupt(f"queue: no progress was possible for {self.patience} rounds; a peer overwrote it: make it anew")
-            rounds -= 1
-            i = position & index_mask
-            turn = ((position >> lap) * 2 + parity) & turn_mask
-            at.value = first_cell + 8 * i
-            value = hints[i]
-            if value >> shift != turn:
-                value = load_8(at, 5)  # (Q1)
-                ahead = shape.ahead(value, turn)
-                if ahead > 0:
-                    position = role.seen = self._behind(role, position, ahead)
+        try:
+            while n < count:
+                if rounds == 0:
+                    raise Corrupt(f"queue: no progress was possible for {self.patience} rounds; a peer overwrote it: make it anew")
+                rounds -= 1
+                i = position & index_mask
+                turn = ((position >> lap) * 2 + parity) & turn_mask
+                at.value = first_cell + 8 * i
+                value = hints[i]
+                if value >> shift != turn:
+                    value = load_8(at, 5)  # (Q1)
+                    ahead = shape.ahead(value, turn)
+                    if ahead > 0:
+                        position = self._behind(role, position, ahead)
+                        continue
+                    if ahead < 0:
+                        # A hint of full or empty. It is the answer if the cell still says so, and the index knows of nothing
+                        # later: a handle that slept through half of the turns' period sees the sign reversed.
+                        again = load_8(at, 5)  # (Q5)
+                        shared = self._words.load(role.index)  # (Q5)
+                        if signed(shared - position) > 0:
+                            position = shared
+                        elif again == value:
+                            return n
+                        continue
+                gain = (value & buffer_mask) ^ i
+                if gain >= buffer_count:
+                    if load_8(at, 5) == value:
+                        raise Corrupt("queue: a cell names a buffer that does not exist; a peer overwrote it: make it anew")
                     continue
-                if ahead < 0:
-                    # A hint of full or empty. It is the answer if the cell still says so, and the index knows of nothing
-                    # later: a handle that slept through half of the turns' period sees the sign reversed.
-                    again = load_8(at, 5)  # (Q5)
-                    shared = self._words.load(role.index)  # (Q5)
-                    if signed(shared - position) > 0:
-                        position = role.seen = shared
-                    elif again == value:
-                        return n
+                # Only an undertaker reads the next three, after our death; it must find them complete or not pending.
+                number.value = position
+                store(position_at, number, 5)
+                number.value = expected.value = value
+                store(expected_at, number, 5)
+                number.value = (spare ^ home) << 1 | PENDING
+                store(record_at, number, 5)
+                desired.value = (turn + 1) << shift | (spare ^ i)  # what is more than 64 bits falls off
+                if not compare_and_swap(at, expected_ref, desired, 5, 5):  # (Q2), the commit
+                    number.value = (spare ^ home) << 1
+                    store(record_at, number, 5)  # (Q7)
                     continue
-            gain = (value & buffer_mask) ^ i
-            if gain >= buffer_count:
-                if load_8(at, 5) == value:
-                    raise Corrupt("queue: a cell names a buffer that does not exist; a peer overwrote it: make it anew")
-                continue
-            # Only an undertaker reads the next three, after our death; it must find them complete or not pending.
-            number.value = position
-            store(position_at, number, 5)
-            number.value = expected.value = value
-            store(expected_at, number, 5)
-            number.value = (spare ^ home) << 1 | PENDING
-            store(record_at, number, 5)
-            desired.value = (turn + 1) << shift | (spare ^ i)  # what is more than 64 bits falls off
-            if not compare_and_swap(at, expected_ref, desired, 5, 5):  # (Q2), the commit
+                spare = gain
                 number.value = (spare ^ home) << 1
                 store(record_at, number, 5)  # (Q7)
-                continue
-            role.spare = spare = gain
-            number.value = (spare ^ home) << 1
-            store(record_at, number, 5)  # (Q7)
-            role.seen = position = (position + 1) & MASK64
-            if position % _INDEX_STEP == 0:
-                self._raise(role.index, position)
-            n, rounds, begin = n + 1, self.patience, stride * spare
-            if out is not None:
-                out += buffers[begin : begin + size]
-            elif n < count:
-                buffers[begin : begin + size] = data[n * size : n * size + size]
-        return n
+                position = (position + 1) & MASK64
+                if not position & _INDEX_STEP - 1:
+                    self._raise(role.index, position)
+                n += 1
+                rounds = patience
+                begin = stride * spare
+                if out is not None:
+                    out += buffers[begin : begin + size]
+                elif n < count:
+                    buffers[begin : begin + size] = data[n * size : n * size + size]
+            return n
+        finally:  # after an exception these may be wrong: then resettle() renews the spare
+            role.spare, role.seen = spare, position
 
     def _behind(self, role: _Role, position: int, ahead: int) -> int:
         """The first position that may not be done, given that the cell of `position` is `ahead` turns further."""
@@ -178,12 +184,14 @@ class ExchangeRing:
 
     def _raise(self, index: int, n: int) -> None:
         """Raises a shared index to n, from whatever it is: by (Q4), never by a plain store."""
-        now = self._words.load(index)
+        now = (n - _INDEX_STEP) & MASK64  # most probably
         # A hostile peer may lower it again and again; it is a hint, and not worth more than this.
         for _ in range(1000):
-            if signed(n - now) <= 0 or self._words.cas(index, now, n):  # (Q4)
+            if self._words.cas(index, now, n):  # (Q4)
                 return
             now = self._words.found
+            if signed(n - now) <= 0:
+                return
 
     def was_size(self) -> int:
         """Items in it: exact if nothing is popped meanwhile, else an estimate from above, 0 to capacity. Wait-free."""
