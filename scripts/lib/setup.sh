@@ -14,7 +14,8 @@ ZEROIPC_BUILD_HEADERS=(hwloc.h numa.h catch2/catch.hpp benchmark/benchmark.h CLI
 ZEROIPC_PYTHON_PACKAGES=(python3 python3-numpy python3-scipy python3-matplotlib python3-pandas python3-jinja2
   python3-rich)
 ZEROIPC_PYTHON_MODULES=(numpy scipy matplotlib pandas jinja2 rich)
-ZEROIPC_TEST_PACKAGES=(python3-pytest python3-jsonschema python3-hypothesis librapidcheck-dev libboost-context-dev)
+ZEROIPC_TEST_PACKAGES=(python3-pytest python3-jsonschema python3-hypothesis python3-pip python3-mypy libatomic1 librapidcheck-dev
+  libboost-context-dev)
 ZEROIPC_TEST_MODULES=(pytest jsonschema hypothesis)
 
 zeroipc_say() { printf '%s\n' "$*"; }
