@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "zeroipc/bench/peers.hpp"
 #include "zeroipc/bench/subject_table.hpp"
 
 namespace zeroipc::bench {
@@ -209,6 +210,7 @@ std::optional<Subject> find_subject(std::string_view variant, std::uint32_t payl
     if (variant == bound_cas) return subject_of<AloneBound<CompareExchange>>();
     if (variant == bound_empty) return subject_of<AloneBound<Nothing>>();
     if (variant == bound_cacheline) return subject_of<CachelineBound>();
+    if (variant.starts_with("peer/")) return find_peer(variant, payload_bytes);
     bool const mixed = variant.starts_with("stack/") || variant.starts_with("map/");
     switch (payload_bytes) {
         case 8:

@@ -131,9 +131,13 @@ def _inline(svg: str, drawn: Drawn) -> str:
     return body.replace("<svg ", f'<svg role="img" aria-labelledby="{drawn.name}-alt" ', 1)
 
 
+def _threads(point: Point) -> str:
+    return "threads" if point.host == "threads" else ""
+
+
 def _slug(point: Point) -> str:
     capacity = "" if point.capacity is None else f"-cap{point.capacity}"
-    more = "".join(f"-{part}" for part in re.findall(r"[A-Za-z0-9.]+", f"{point.workload} {point.placement}"))
+    more = "".join(f"-{part}" for part in re.findall(r"[A-Za-z0-9.]+", f"{_threads(point)} {point.workload} {point.placement}"))
     handicap_ns, workers, replica = point.diagnosis
     more += (f"-handicap{handicap_ns:g}ns-{workers}" if handicap_ns else "") + (f"-replica{replica}" if replica else "")
     return f"{point.payload_bytes}B{capacity}-{point.window_ns // 1_000_000}ms{more}"
@@ -157,14 +161,14 @@ def _ordered(names: Sequence[str], looks: Dict[str, Look]) -> List[str]:
 # --- throughput against workers ---------------------------------------------------------------------------------
 
 def _throughput(usable: pd.DataFrame, looks: Dict[str, Look], target: Path) -> List[Drawn]:
-    rows = usable[(usable["mode"] == "throughput") & (usable["kind"] == "variant")]
+    rows = usable[(usable["mode"] == "throughput") & (usable["kind"] != "bound")]
     if rows.empty:
         return [Drawn("throughput", "Throughput by producers and consumers", "",
                       missing="No run measured throughput, so there is no figure of it.")]
     groups: Dict[Tuple, List[Point]] = {}
     for point in sorted(set(rows["point"]), key=lambda point: point.order):
         groups.setdefault((point.payload_bytes, point.capacity or 0, point.window_ns, point.workload, point.placement,
-                           point.diagnosis), []).append(point)
+                           point.diagnosis, point.host), []).append(point)
     drawn = []
     for structure in sorted(set(rows["structure"])):
         for _, points in sorted(groups.items()):
@@ -195,7 +199,8 @@ def _throughput_of(structure: str, points: List[Point], rows: pd.DataFrame, usab
     for axes in every[::columns]:
         axes.set_ylabel(f"million {'items received' if roles else 'operations'} per second")
     every[(lines - 1) * columns].set_xlabel(
-        "producers (P) and consumers (C), each a process" if roles else "workers (W), each a process", loc="left")
+        ("producers (P) and consumers (C)" if roles else "workers (W)")
+        + (", threads of one process" if _threads(points[0]) else ", each a process"), loc="left")
     handles = [_run_handle(looks[variant]) for variant in shown]
     handles += [Line2D([], [], color="black", linestyle=style, linewidth=1.3, label=f"{name}: increments")
                 for name, style in COUNTERS.items() if (data["variant"] == name).any()]
@@ -279,7 +284,7 @@ def _run_handle(look: Look) -> Line2D:
 # --- latency by percentile --------------------------------------------------------------------------------------
 
 def _latency(usable: pd.DataFrame, looks: Dict[str, Look], target: Path) -> List[Drawn]:
-    rows = usable[usable["mode"].isin(PERCENTILES) & (usable["kind"] == "variant") & (usable["curve"].map(len) > 0)]
+    rows = usable[usable["mode"].isin(PERCENTILES) & (usable["kind"] != "bound") & (usable["curve"].map(len) > 0)]
     if rows.empty:
         return [Drawn("latency", "Round trip by percentile", "",
                       missing="No run recorded round trips, so there is no figure of them.")]
@@ -433,7 +438,7 @@ def _forest(mode: str, compared: Sequence[Comparison], looks: Dict[str, Look], t
     axes.set_xlabel(f"{wording.QUANTITIES[mode]}, multiple of the default's (logarithmic); {side} is faster")
     data = pd.DataFrame([{
         "workers": one.point.workers, "payload_bytes": one.point.payload_bytes, "capacity": one.point.capacity,
-        "variant": one.variant, "baseline": one.baseline, "ratio": one.ratio.median, "low": one.ratio.low,
+        "host": one.point.host, "variant": one.variant, "baseline": one.baseline, "ratio": one.ratio.median, "low": one.ratio.low,
         "high": one.ratio.high, "rounds_used": one.ratio.n, "rounds": one.rounds, "verdict": one.verdict.value,
     } for one in ones])
     caption = (f"The mark is the median of the rounds' ratios, the bar its 95% interval; the shaded band is the "
@@ -483,10 +488,11 @@ def _strip(mode: str, usable: pd.DataFrame, looks: Dict[str, Look], target: Path
     data = rows.assign(
         workers=rows["point"].map(lambda point: point.workers),
         payload_bytes=rows["point"].map(lambda point: point.payload_bytes),
-        capacity=rows["point"].map(lambda point: point.capacity), flags=rows["flags"].map(" ".join))
+        capacity=rows["point"].map(lambda point: point.capacity),
+        host=rows["point"].map(lambda point: point.host), flags=rows["flags"].map(" ".join))
     unit = {"throughput": "operations_per_s", "pingpong": "p50_ns", "latency": "p99_ns"}[mode]
     data = data.rename(columns={"value": unit})[
-        ["workers", "payload_bytes", "capacity", "variant", "round", "position", unit, "separate_cores", "flags"]]
+        ["workers", "payload_bytes", "capacity", "host", "variant", "round", "position", unit, "separate_cores", "flags"]]
     caption = ("A dot a run: the rounds lie one above the other in a row, the first on top. Two heaps in a row mean "
                "that the cell has two ways to run, and that its median speaks for neither alone.")
     alt = f"{title}: {len(rows)} runs of {len(pairs)} cells."

@@ -39,6 +39,7 @@ class Point:
     workload: str = ""  # what else differs from the usual, in words
     placement: str = ""  # the strategy that the cell names; empty: the run's own
     diagnosis: Tuple[float, str, int] = PLAIN  # handicap in ns, of which workers; replica
+    host: str = "processes"  # what workers are: processes, or threads of one
 
     @property
     def workers(self) -> str:
@@ -53,7 +54,7 @@ class Point:
         has no capacity (a bound) after what has one."""
         capacity = float("inf") if self.capacity is None else self.capacity
         return (self.mode != "throughput", self.producers + self.consumers, self.producers, self.payload_bytes,
-                capacity, self.window_ns, self.workload, self.placement, self.diagnosis)
+                capacity, self.window_ns, self.workload, self.placement, self.diagnosis, self.host)
 
 
 @dataclass
@@ -137,10 +138,11 @@ def _row(record: Dict[str, Any]) -> Dict[str, Any]:
         "cell": record["cell"],
         "point": Point(record["mode"], record["producers"], record["consumers"], record["payload_bytes"],
                        None if capacity is None else int(capacity), record["window_ns"], _workload(record),
-                       (record.get("workload") or {}).get("placement") or "", _diagnosis(record)),
+                       (record.get("workload") or {}).get("placement") or "", _diagnosis(record),
+                       record.get("host", "processes")),  # records from before there were threads lack it
         "mode": record["mode"],
         "variant": record["variant"],
-        "structure": record["variant"].split("/")[0],
+        "structure": record["variant"].removeprefix("peer/").split("/")[0],
         "kind": record["kind"],
         "is_default": bool(record["is_default"]),
         "round": int(record["round"]),

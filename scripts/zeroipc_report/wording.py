@@ -58,8 +58,9 @@ def item_label(point: Point) -> str:
 
 
 def point_label(point: Point) -> str:
-    """Such as `1P1C, 8 B, capacity 1024`."""
-    parts = [point.workers, item_label(point), point.workload, point.placement]
+    """Such as `1P1C, 8 B, capacity 1024`; that workers are threads is said."""
+    parts = [point.workers, item_label(point), "threads of one process" if point.host == "threads" else "",
+             point.workload, point.placement]
     return ", ".join(part for part in parts if part)
 
 
