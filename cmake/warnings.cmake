@@ -29,12 +29,17 @@ if(ZEROIPC_BUILD_TESTS)
   endif()
 endif()
 
-# zeroipc_add_test(NAME FILE LABELS fast [medium slow stress] [LIBS ...]): one Catch2 program, and one ctest test for
-# each label, which runs the cases of that tag. A label without a case fails, and so does a case without a label.
+# zeroipc_add_test(NAME FILE [OWN_MAIN] LABELS fast [medium slow stress] [LIBS ...]): one Catch2 program, with a main of its
+# own if so said, and one ctest test for each label, which runs the cases of that tag. A label without a case fails, and so
+# does a case without a label.
 function(zeroipc_add_test name file)
-  cmake_parse_arguments(arg "" "" "LABELS;LIBS" ${ARGN})
+  cmake_parse_arguments(arg "OWN_MAIN" "" "LABELS;LIBS" ${ARGN})
   add_executable(${name} ${file})
-  target_link_libraries(${name} PRIVATE zeroipc_options zeroipc_catch_main ${arg_LIBS})
+  if(arg_OWN_MAIN)
+    target_link_libraries(${name} PRIVATE zeroipc_options Catch2::Catch2 ${arg_LIBS})
+  else()
+    target_link_libraries(${name} PRIVATE zeroipc_options zeroipc_catch_main ${arg_LIBS})
+  endif()
   set(timeout 900)
   if(ZEROIPC_SANITIZE)
     set(timeout 2700)

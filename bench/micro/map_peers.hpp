@@ -154,7 +154,7 @@ private:
     };
     using list = cds::container::MichaelKVList<cds::gc::HP, map_key, map_value, list_traits>;
 
-    cds_session session_;
+    bench::cds_session session_;
     cds::container::MichaelHashMap<cds::gc::HP, list, map_traits> map_;
 };
 #endif

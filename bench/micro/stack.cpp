@@ -48,7 +48,7 @@ struct boost_fixed {
 #if defined(ZEROIPC_PEER_CDS)
 /// Unbounded: each push allocates.
 struct cds_treiber {
-    cds_session session;
+    bench::cds_session session;
     cds::container::TreiberStack<cds::gc::HP, item> stack;
 
     bool push(item value) { return stack.push(value); }

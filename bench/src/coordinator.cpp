@@ -37,7 +37,7 @@ public:
     Pool& operator=(Pool&&) = delete;
     ~Pool() { end_all(); }
 
-    /// Starts workers from number `first` to before `end`.
+    /// Starts the processes from number `first` to before `end`: of a worker each, or one of all.
     void start(std::string const& segment, std::uint32_t first, std::uint32_t end, KernelQueues const* queues,
                std::size_t padding, std::function<void(std::uint32_t, int)> const& started) {
         auto const self = std::string("/proc/self/exe");
@@ -148,6 +148,20 @@ std::string describe(Cell const& cell, Placement const& placement, std::uint32_t
     if (worker >= cell.workers()) return worker == newcomer_of(cell.workers()) ? "newcomer" : "examiner";
     return role_of(cell, worker) + " (worker " + std::to_string(worker) + " on CPU " +
            std::to_string(placement.worker_cpus[worker]) + ")";
+}
+
+/// The worker that the end of a child tells of: of a process of threads, the first that failed or did not get through.
+std::uint32_t worker_of(Cell const& cell, Control const& control, std::uint32_t child) {
+    if (cell.host == Host::processes) return child;
+    for (bool const failed : {true, false})
+        for (std::uint32_t i = 0; i < cell.workers(); ++i)
+            if (failed ? control.reports[i].failed == 1 : control.reports[i].finished == 0) return i;
+    return child;
+}
+
+/// A child that ends without a word from its worker.
+std::string describe_child(Cell const& cell, Placement const& placement, std::uint32_t worker) {
+    return cell.host == Host::threads ? "the process of all workers" : describe(cell, placement, worker);
 }
 
 std::string describe(int status) {
@@ -264,7 +278,8 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
     auto const near = kind == Home::consumer && cell.workers() > 1 ? probe_partner(cell) : 0;
     int const home =
         bound && topology_.numa_nodes() > 1 ? node_with_memory(node_of(placement.worker_cpus[near])) : -1;
-    result.memory_node = home;
+    result.in_segment = !subject->outside;
+    result.memory_node = result.in_segment ? home : -1;
 
     SegmentName const name;
     memory_options options;
@@ -298,6 +313,7 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
     control.producers = cell.producers;
     control.consumers = cell.consumers;
     control.mode = cell.mode;
+    control.host = cell.host;
     control.payload_bytes = cell.payload_bytes;
     control.oversubscribed = placement.oversubscribed ? 1U : 0U;
     control.probe_rounds = placement.oversubscribed || cell.workers() < 2 ? 0U : 2000U;
@@ -343,15 +359,17 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
     if (cell.mode == Mode::kill)
         killing.emplace(cell, control, kill_board_at(memory.base(), control.kill_offset), kill_seed_, limit);
     Pool pool;
-    pool.start(name.text(), 0, cell.workers() + (killing ? 1 : 0), queues ? &*queues : nullptr,
-               random_() % 4096, options_.started);
+    auto const first_processes = cell.host == Host::threads ? 1U : cell.workers() + (killing ? 1U : 0U);
+    pool.start(name.text(), 0, first_processes, queues ? &*queues : nullptr, random_() % 4096,
+               options_.started);
     queues.reset();
 
     auto const deadline = std::chrono::steady_clock::now() + limit;
     auto const set = watched_signals();
     while (!pool.empty() && result.error.empty() && !result.interrupted) {
         while (auto const death = pool.reap()) {
-            auto const& report = control.reports[death->worker];
+            auto const worker = worker_of(cell, control, death->worker);
+            auto const& report = control.reports[worker];
             if (death->status == 0 && report.finished == 1) continue;
             if (killing && killing->expects(death->worker, death->status)) continue;
             // Until a worker has left our group, Ctrl-C on the terminal is for it too.
@@ -361,7 +379,9 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
                 continue;
             }
             if (result.error.empty() || report.failed == 0)
-                result.error = describe(cell, placement, death->worker) + " " + describe(death->status);
+                result.error = (report.failed == 0 ? describe_child(cell, placement, worker)
+                                                   : describe(cell, placement, worker)) +
+                               " " + describe(death->status);
             if (report.failed == 1) result.error += ": " + std::string(report.error.view());
         }
         if (killing && pool.empty() && result.error.empty() && !result.interrupted &&
@@ -376,7 +396,7 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
                            " s; the watchdog ended ";
             std::string comma;
             for (auto const worker : pool.left()) {
-                result.error += comma + describe(cell, placement, worker);
+                result.error += comma + describe_child(cell, placement, worker);
                 comma = ", ";
             }
             break;
@@ -403,6 +423,8 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
         result.workers.push_back(worker);
     }
     result.counted = control.counter.value.load();
+    result.sent += control.made_items;
+    result.sent_sum += control.made_sum;
     if (timed_bytes != 0)
         collect_times(cell, reinterpret_cast<Timed const*>(memory.base() + control.timed_offset), result);
 }
@@ -469,7 +491,8 @@ void Coordinator::judge(Cell const& cell, RunResult& result) const {
     flag(result.kill && result.kill->late, "late_kill");
 
     // One node is all that there is, whether the kernel says so or not.
-    bool const elsewhere = topology_.numa_nodes() > 1 && cell.home != "left" && first.memory_verified == 0;
+    bool const elsewhere =
+        result.in_segment && topology_.numa_nodes() > 1 && cell.home != "left" && first.memory_verified == 0;
     flag(elsewhere, "memory_elsewhere");
 
     auto const fail = [&](bool wrong, std::string const& why) {

@@ -27,6 +27,7 @@
 #include "zeroipc/bench/environment.hpp"
 #include "zeroipc/bench/history.hpp"
 #include "zeroipc/bench/kernel_queue.hpp"
+#include "zeroipc/bench/peers.hpp"
 #include "zeroipc/bench/perf_counters.hpp"
 #include "zeroipc/bench/placement.hpp"
 #include "zeroipc/bench/plan.hpp"
@@ -55,6 +56,7 @@ struct Arguments {
     std::string suite;
     std::vector<std::string> variants{"default"};
     std::vector<std::string> modes{"throughput", "pingpong"};
+    std::vector<std::string> hosts;
     std::vector<std::uint32_t> producers{1};
     std::vector<std::uint32_t> consumers{1};
     std::vector<std::uint32_t> payloads{8};
@@ -135,6 +137,9 @@ void describe(CLI::App& app, Arguments& a) {
                                "Names or patterns of variants (* and ?); default: the default one"));
     list_option(
         app.add_option("--mode", a.modes, "throughput, pingpong, latency, kill; default: the first two"));
+    list_option(app.add_option("--host", a.hosts,
+                               "What workers are: processes, threads (of one process); default: processes, "
+                               "and threads for peers that can be nothing else"));
     list_option(app.add_option("--producers", a.producers, "Numbers of producers; default 1"));
     list_option(app.add_option("--consumers", a.consumers, "Numbers of consumers; default 1"));
     list_option(app.add_option("--payload", a.payloads, "Item sizes in bytes; default 8"));
@@ -260,11 +265,47 @@ std::string remarks_on(zeroipc::variants::variant_info const& v) {
     return text;
 }
 
+/// What a line of the list says behind a variant's properties.
+std::string remarks_on(zeroipc::variants::variant_info const& v) {
+    std::string text;
+    if (v.is_default) text += " (default)";
+    if (v.unsafe) text += " (wrong on purpose)";
+    if (v.max_producers != zeroipc::variants::any_number)
+        text += " (producers: " + std::to_string(v.max_producers) + ")";
+    if (v.max_consumers != zeroipc::variants::any_number)
+        text += " (consumers: " + std::to_string(v.max_consumers) + ")";
+    if (!v.takes.ends_with("of any size")) text += " (" + v.takes + ")";
+    if (!v.note.empty()) text += " (here " + v.note + ")";
+    return text;
+}
+
+/// "processes", "threads" or both.
+std::vector<std::string> hosts_of(std::string const& variant) {
+    std::vector<std::string> names;
+    for (auto const host : {Host::processes, Host::threads})
+        if (can_be_hosted(variant, host)) names.emplace_back(to_string(host));
+    return names;
+}
+
+/// What a line of the list says behind a peer's source.
+std::string remarks_on(PeerInfo const& peer) {
+    std::string text = peer.between_processes ? "" : " (threads only)";
+    if (peer.max_producers == 1) text += " (producers: 1) (consumers: 1)";
+    if (!peer.built) text += " (not built: needs package " + peer.package + ")";
+    return text;
+}
+
 int list_variants(bool as_json) {
     auto const& all = zeroipc::variants::list();
     if (as_json) {
         auto array = nlohmann::json::array();
-        for (auto const& v : all) array.push_back(to_json(v));
+        for (auto const& v : all) {
+            auto one = to_json(v);
+            one["kind"] = "variant";
+            one["hosts"] = hosts_of(v.name);
+            array.push_back(std::move(one));
+        }
+        for (auto const& peer : peers()) array.push_back(to_json(peer));
         std::cout << array.dump(2) << '\n';
         return 0;
     }
@@ -274,6 +315,9 @@ int list_variants(bool as_json) {
         std::printf("%-*s  %-9s  %-11s  %s%s\n", static_cast<int>(width), v.name.c_str(), v.progress.c_str(),
                     v.kill_safe ? "kill-safe" : "kill-unsafe", v.source.c_str(), remarks_on(v).c_str());
     for (auto const* bound : bounds) std::printf("%s\n", bound);
+    for (auto const& peer : peers())
+        std::printf("%-*s  %-9s  %-11s  %s%s\n", static_cast<int>(width), peer.name.c_str(),
+                    peer.progress.c_str(), "peer", peer.source.c_str(), remarks_on(peer).c_str());
     return 0;
 }
 
@@ -294,13 +338,18 @@ fs::path suite_file(std::string const& name) {
 }
 
 Suite suite_of(Arguments const& a) {
-    if (!a.suite.empty()) return read_suite(suite_file(a.suite));
     Suite suite;
+    if (!a.suite.empty()) {
+        suite = read_suite(suite_file(a.suite));
+        for (auto const& reason : suite.left_out) std::fprintf(stderr, "left out: %s\n", reason.c_str());
+        return suite;
+    }
     Sweep sweep = a.axes;
     sweep.modes.clear();
     for (auto const& mode : a.modes) {
         sweep.modes.push_back(mode_named(mode));
     }
+    for (auto const& host : a.hosts) sweep.hosts.push_back(host_named(host));
     sweep.variants = a.variants;
     sweep.producers = a.producers;
     sweep.consumers = a.consumers;

@@ -147,8 +147,10 @@ std::vector<int> current_affinity() {
                        error_text(errno));
 }
 
-PinResult pin_this_process(Topology const& topology, int cpu) {
-    std::string const subject = "pinning: this process to CPU " + std::to_string(cpu) + ": ";
+namespace {
+
+PinResult pin(Topology const& topology, int cpu, int what, std::string const& who) {
+    std::string const subject = "pinning: this " + who + " to CPU " + std::to_string(cpu) + ": ";
     if (!topology.is_this_machine()) {
         throw PinningError(
             subject +
@@ -160,7 +162,7 @@ PinResult pin_this_process(Topology const& topology, int cpu) {
     }
     std::unique_ptr<hwloc_bitmap_s, FreeBitmap> const set(hwloc_bitmap_alloc());
     hwloc_bitmap_only(set.get(), static_cast<unsigned>(cpu));
-    if (hwloc_set_cpubind(topology.native(), set.get(), HWLOC_CPUBIND_PROCESS | HWLOC_CPUBIND_STRICT) != 0) {
+    if (hwloc_set_cpubind(topology.native(), set.get(), what | HWLOC_CPUBIND_STRICT) != 0) {
         throw PinningError(subject + error_text(errno) + ": check the cpuset of the container or service");
     }
     PinResult result;
@@ -168,13 +170,23 @@ PinResult pin_this_process(Topology const& topology, int cpu) {
     result.running_on = sched_getcpu();
     result.verified = result.obtained == std::vector<int>{cpu} && result.running_on == cpu;
     if (!result.verified) {
-        throw PinningError(
-            subject + "not verified: the affinity is " + format_cpus(result.obtained) +
-            " and the process runs on CPU " + std::to_string(result.running_on) +
-            ": check that nothing else sets the affinity of this process, and that the topology is "
-            "this machine's");
+        throw PinningError(subject + "not verified: the affinity is " + format_cpus(result.obtained) +
+                           " and it runs on CPU " + std::to_string(result.running_on) +
+                           ": check that nothing else sets the affinity of this " + who +
+                           ", and that the topology is "
+                           "this machine's");
     }
     return result;
+}
+
+}  // namespace
+
+PinResult pin_this_process(Topology const& topology, int cpu) {
+    return pin(topology, cpu, HWLOC_CPUBIND_PROCESS, "process");
+}
+
+PinResult pin_this_thread(Topology const& topology, int cpu) {
+    return pin(topology, cpu, HWLOC_CPUBIND_THREAD, "thread");
 }
 
 int node_with_memory(int node) {

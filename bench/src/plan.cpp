@@ -13,6 +13,7 @@
 
 #include "zeroipc/bench/kill_board.hpp"
 #include "zeroipc/bench/mix.hpp"
+#include "zeroipc/bench/peers.hpp"
 #include "zeroipc/bench/pinning.hpp"
 #include "zeroipc/bench/placement.hpp"
 #include "zeroipc/bench/subject.hpp"
@@ -39,6 +40,20 @@ Mode mode_named(std::string const& name) {
     throw PlanError("mode '" + name + "'; use throughput, pingpong, latency or kill");
 }
 
+char const* to_string(Host host) { return host == Host::threads ? "threads" : "processes"; }
+
+Host host_named(std::string const& name) {
+    for (auto const host : {Host::processes, Host::threads})
+        if (name == to_string(host)) return host;
+    throw PlanError("host '" + name + "'; use processes or threads");
+}
+
+bool can_be_hosted(std::string_view variant, Host host) {
+    if (is_kernel_queue(variant)) return host == Host::processes;
+    auto const* const peer = peer_named(variant);
+    return host == Host::threads || peer == nullptr || peer->between_processes;
+}
+
 std::string Cell::key() const {
     std::ostringstream text;
     text << to_string(mode) << '/' << variant << '/';
@@ -53,6 +68,7 @@ std::string Cell::key() const {
         text << '.' << fraction.substr(0, fraction.find_last_not_of('0') + 1);
     text << "ms";
     Cell const usual;
+    if (host != usual.host) text << '/' << to_string(host);
     if (structure() == "map") text << '/' << mix << '/' << keys;
     if (structure() == "stack" && push_percent != usual.push_percent) text << "/push" << push_percent;
     if (filled_percent != usual.filled_percent) text << "/filled" << filled_percent;
@@ -74,6 +90,8 @@ std::vector<std::string> all_names() {
     std::vector<std::string> names;
     for (auto const& info : measured()) names.push_back(info.name);
     for (auto const* bound : bounds) names.emplace_back(bound);
+    for (auto const& peer : peers())
+        if (peer.built) names.push_back(peer.name);
     return names;
 }
 
@@ -84,11 +102,28 @@ variants::variant_info const* info_of(std::string_view name) {
     return at == all.end() ? nullptr : &*at;
 }
 
+struct Limits {
+    std::uint32_t producers = variants::any_number, consumers = variants::any_number;
+};
+Limits limits_of(std::string_view name) {
+    if (auto const* const info = info_of(name)) return {info->max_producers, info->max_consumers};
+    if (auto const* const peer = peer_named(name)) return {peer->max_producers, peer->max_consumers};
+    return {};
+}
+
 /// Whether as many handles may push and pop as the cell has workers.
 bool takes_workers_of(Cell const& cell) {
-    auto const* const info = info_of(cell.variant);
-    return info == nullptr ||
-           (cell.producers <= info->max_producers && cell.consumers <= info->max_consumers);
+    auto const most = limits_of(cell.variant);
+    return cell.producers <= most.producers && cell.consumers <= most.consumers;
+}
+
+/// What a variant's workers are in a sweep.
+std::vector<Host> hosts_of(std::string const& variant, Sweep const& sweep) {
+    if (sweep.hosts.empty())
+        return {can_be_hosted(variant, Host::processes) ? Host::processes : Host::threads};
+    auto hosts = sweep.hosts;
+    std::erase_if(hosts, [&](Host host) { return !can_be_hosted(variant, host); });
+    return hosts;
 }
 
 /// Levenshtein distance.
@@ -122,11 +157,14 @@ constexpr std::uint32_t most_replicas = 1000;
 constexpr std::uint64_t least_kill_window_ns = 100'000'000;
 
 void check_cell(Cell const& cell) {
-    auto const sizes = payload_sizes(cell.structure());
+    auto const sizes = cell.is_peer() ? peer_payload_sizes : payload_sizes(cell.structure());
     auto const text = [](auto number) { return std::to_string(number); };
     check(std::find(sizes.begin(), sizes.end(), cell.payload_bytes) != sizes.end(),
           "payload of " + text(cell.payload_bytes) + " bytes; " + std::string(cell.structure()) +
-              " variants are compiled for " + join(sizes));
+              (cell.is_peer() ? " peers" : " variants") + " are compiled for " + join(sizes));
+    check(!cell.is_peer() || cell.home == "producer" || cell.home == "left",
+          "home '" + cell.home + "' of " + cell.variant +
+              "; what a peer allocates lies where its first worker runs: use producer or left");
     // Each by itself too: their sum may not fit.
     bool const roles = cell.structure() == "queue" || (cell.is_bound() && !cell.is_alone());
     check(cell.producers >= 1 && (!roles || cell.consumers >= 1) && cell.producers <= most_workers &&
@@ -151,6 +189,8 @@ void check_cell(Cell const& cell) {
     check(cell.mode != Mode::latency || cell.window_ns <= 60'000'000'000,
           "mode latency has windows of at most a minute");
     if (cell.mode == Mode::kill) {
+        check(cell.host == Host::processes, "host threads; mode kill kills processes");
+        check(!cell.is_peer(), "'" + cell.variant + "'; mode kill is for variants of the catalogue");
         check(cell.payload_bytes == kill_payload_bytes, "payload of " + text(cell.payload_bytes) +
                                                             " bytes; mode kill is compiled for " +
                                                             text(kill_payload_bytes));
@@ -238,10 +278,17 @@ std::vector<std::string> match_variants(std::string const& pattern) {
     for (auto const& info : all)  // a structure's name means its default
         if (info.is_default && info.structure == pattern) return {info.name};
     if (info_of(pattern) != nullptr) return {pattern};
+    if (auto const* const peer = peer_named(pattern)) {
+        if (!peer->built) throw PlanError(why_not_built(*peer));
+        return {pattern};
+    }
     for (auto const& name : all_names()) {
-        // * stands for slashes too; a bound is meant only where it is named as one.
-        bool const meant = pattern.starts_with("bound/") || !name.starts_with("bound/");
-        if (meant && ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0) matches.push_back(name);
+        // * stands for slashes too; a bound or a peer is meant only where it is named as one.
+        auto const meant = [&](char const* kind) {
+            return pattern.starts_with(kind) || !name.starts_with(kind);
+        };
+        if (meant("bound/") && meant("peer/") && ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0)
+            matches.push_back(name);
     }
     if (matches.empty())
         throw PlanError("no variant '" + pattern + "'; the nearest are " + join(nearest_names(pattern)) +
@@ -274,6 +321,7 @@ public:
         Cell bound;
         bound.variant = name;
         bound.mode = cell.mode;
+        bound.host = cell.host;
         bound.producers = cell.producers;
         bound.consumers = cell.consumers;
         bound.window_ns = cell.window_ns;
@@ -346,6 +394,7 @@ std::vector<Cell> mixed_points(Sweep const& sweep, std::vector<Cell> points, boo
 void expand_points(Collector& collector, Sweep const& sweep, std::vector<Cell> const& points,
                    std::vector<std::string> const& names) {
     std::set<std::string> too_many_workers;
+    std::set<std::string> other_payloads;
     std::set<std::string> planned;
     for (auto const& point : points) {
         auto line = point;
@@ -362,7 +411,7 @@ void expand_points(Collector& collector, Sweep const& sweep, std::vector<Cell> c
             collector.add_bound(bound_empty, one);
         }
         bool const moves_most = point.mode == Mode::throughput || point.mode == Mode::pingpong;
-        if (moves_most && point.producers == 1 && point.consumers == 1)
+        if (point.host == Host::processes && moves_most && point.producers == 1 && point.consumers == 1)
             for (auto const* const queue : kernel_queues) {
                 auto at = point;
                 for (auto const capacity : sweep.capacities) {
@@ -383,6 +432,12 @@ void expand_points(Collector& collector, Sweep const& sweep, std::vector<Cell> c
                 too_many_workers.insert(name);
                 continue;
             }
+            // A peer may be there for one payload only; what no peer is there for is refused below.
+            if (cell.is_peer() && !find_peer(name, cell.payload_bytes) &&
+                std::count(peer_payload_sizes.begin(), peer_payload_sizes.end(), cell.payload_bytes) != 0) {
+                other_payloads.insert(name);
+                continue;
+            }
             planned.insert(name);
             for (auto const capacity : sweep.capacities) {
                 cell.capacity = capacity;
@@ -391,11 +446,41 @@ void expand_points(Collector& collector, Sweep const& sweep, std::vector<Cell> c
         }
     }
     for (auto const& name : sweep.variants)
+        if (other_payloads.contains(name) && !planned.contains(name))
+            throw PlanError("'" + name + "' is not compiled for payloads of " + join(sweep.payloads) +
+                            " bytes");
+    for (auto const& name : sweep.variants)
         if (too_many_workers.contains(name) && !planned.contains(name))
             throw PlanError("variant '" + name + "' takes at most " +
-                            std::to_string(info_of(name)->max_producers) + " producers and " +
-                            std::to_string(info_of(name)->max_consumers) +
+                            std::to_string(limits_of(name).producers) + " producers and " +
+                            std::to_string(limits_of(name).consumers) +
                             " consumers; the sweep has more at each of its points");
+}
+
+using Names = std::map<std::string, std::vector<std::string>, std::less<>>;  ///< of variants, by structure
+
+/// A sweep's cells of one host.
+void expand_hosted(Collector& collector, Sweep const& sweep, Host host, Names& names) {
+    std::vector<Cell> base(1);
+    base.front().host = host;
+    vary(base, sweep.windows_ns, &Cell::window_ns);
+    vary(base, sweep.placements, &Cell::placement);
+    vary(base, sweep.homes, &Cell::home);
+    vary(base, sweep.thinks_ns, &Cell::think_ns);
+    // Bounds that are named have the queue's points. Most stand there anyway: the system's queues have more points
+    // where they are named, the counter has handicaps.
+    for (auto const& bound : names["bound"])
+        if (is_kernel_queue(bound) || bound == bound_fetch_add) names["queue"].push_back(bound);
+    if (!names["queue"].empty() || !names["bound"].empty())
+        expand_points(collector, sweep, queue_points(sweep, base), names["queue"]);
+    for (char const* structure : {"stack", "map"})
+        if (names.contains(structure)) {
+            if (sweep.modes == std::vector{Mode::pingpong})
+                throw PlanError("a " + std::string(structure) +
+                                " has no round trip; use mode throughput, latency or kill");
+            expand_points(collector, sweep, mixed_points(sweep, base, structure == std::string_view("map")),
+                          names[structure]);
+        }
 }
 
 }  // namespace
@@ -403,30 +488,21 @@ void expand_points(Collector& collector, Sweep const& sweep, std::vector<Cell> c
 std::vector<Cell> expand(Suite const& suite) {
     Collector collector;
     for (auto const& sweep : suite.sweeps) {
-        std::map<std::string, std::vector<std::string>, std::less<>> names;  // by structure
-        for (auto const& pattern : sweep.variants)
+        std::map<Host, Names> hosted;
+        for (auto const& pattern : sweep.variants) {
+            bool any = false;
             for (auto& name : match_variants(pattern))
-                names[name.substr(0, name.find('/'))].push_back(std::move(name));
-        std::vector<Cell> base(1);
-        vary(base, sweep.windows_ns, &Cell::window_ns);
-        vary(base, sweep.placements, &Cell::placement);
-        vary(base, sweep.homes, &Cell::home);
-        vary(base, sweep.thinks_ns, &Cell::think_ns);
-        // Bounds that are named have the queue's points. Most stand there anyway: the system's queues have more points
-        // where they are named, the counter has handicaps.
-        for (auto const& bound : names["bound"])
-            if (is_kernel_queue(bound) || bound == bound_fetch_add) names["queue"].push_back(bound);
-        if (!names["queue"].empty() || !names["bound"].empty())
-            expand_points(collector, sweep, queue_points(sweep, base), names["queue"]);
-        for (char const* structure : {"stack", "map"})
-            if (names.contains(structure)) {
-                if (sweep.modes == std::vector{Mode::pingpong})
-                    throw PlanError("a " + std::string(structure) +
-                                    " has no round trip; use mode throughput, latency or kill");
-                expand_points(collector, sweep,
-                              mixed_points(sweep, base, structure == std::string_view("map")),
-                              names[structure]);
-            }
+                for (auto const host : hosts_of(name, sweep)) {
+                    hosted[host][std::string(structure_of(name))].push_back(name);
+                    any = true;
+                }
+            if (!any)
+                throw PlanError(
+                    "'" + pattern + "' does not run as " + to_string(sweep.hosts.front()) +
+                    "; its workers are " +
+                    to_string(sweep.hosts.front() == Host::threads ? Host::processes : Host::threads));
+        }
+        for (auto& [host, names] : hosted) expand_hosted(collector, sweep, host, names);
     }
     return collector.take();
 }

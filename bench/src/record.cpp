@@ -49,7 +49,7 @@ json memory_of(Cell const& cell, RunResult const& result) {
                 {"node_asked", nullptr},  {"pages_checked", nullptr}, {"pages_on_node", nullptr},
                 {"huge_bytes", "unknown"}};
     if (result.memory_node >= 0) memory["node_asked"] = result.memory_node;
-    if (result.workers.empty()) return memory;
+    if (result.workers.empty() || !result.in_segment) return memory;
     auto const& report = result.workers.front().report;
     if (report.memory_nodes > 0) {
         memory["nodes"] = report.memory_nodes;
@@ -279,7 +279,10 @@ json to_record(Cell const& cell, RunResult const& result, RunPlace const& place)
         {"cell", cell.key()},
         {"mode", to_string(cell.mode)},
         {"variant", cell.variant},
-        {"kind", cell.is_bound() ? "bound" : "variant"},
+        {"host", to_string(cell.host)},
+        {"kind", cell.is_bound()  ? "bound"
+                 : cell.is_peer() ? "peer"
+                                  : "variant"},
         {"is_default", is_default(cell.variant)},
         {"producers", cell.producers},
         {"consumers", cell.consumers},

@@ -34,7 +34,14 @@ SegmentName::SegmentName() {
     name_ = segment_prefix + std::to_string(::getpid()) + "-" + std::to_string(++made);
 }
 
-SegmentName::~SegmentName() { ::shm_unlink(("/" + name_).c_str()); }
+SegmentName::~SegmentName() {
+    ::shm_unlink(("/" + name_).c_str());
+    for (auto const* const which : besides) ::shm_unlink(("/" + beside(name_, which)).c_str());
+}
+
+std::string SegmentName::beside(std::string const& segment, char const* which) {
+    return segment.substr(segment.starts_with('/') ? 1 : 0) + "-" + which;
+}
 
 void remove_stale_segments() {
     std::unique_ptr<DIR, int (*)(DIR*)> const directory(::opendir("/dev/shm"), &::closedir);

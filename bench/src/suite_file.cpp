@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "zeroipc/bench/peers.hpp"
 #include "zeroipc/bench/plan.hpp"
 
 namespace zeroipc::bench {
@@ -89,6 +90,16 @@ Sweep read_sweep(toml::table const& table, std::filesystem::path const& file) {
                  }
          }},
         {"variants", [&] { texts(sweep.variants); }},
+        {"host",
+         [&] {
+             std::vector<std::string> names;
+             texts(names);
+             for (auto const& name : names) try {
+                     sweep.hosts.push_back(host_named(name));
+                 } catch (PlanError const& wrong) {
+                     throw PlanError(where(file, at->source()) + wrong.what());
+                 }
+         }},
         {"producers", [&] { numbers(sweep.producers, 1); }},
         {"consumers", [&] { numbers(sweep.consumers, 0); }},
         {"workers", [&] { numbers(sweep.workers, 1); }},
@@ -162,6 +173,7 @@ Suite read_suite(std::filesystem::path const& file) {
         }
     }
     if (suite.sweeps.empty()) throw PlanError(file.string() + ": a suite without a [[sweep]]");
+    leave_out_unbuilt(suite);
     return suite;
 }
 

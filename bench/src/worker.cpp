@@ -9,9 +9,13 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
+#include <thread>
+#include <vector>
 
 #include "kill/subjects.hpp"
 #include "zeroipc/bench/huge_pages.hpp"
@@ -36,7 +40,7 @@ struct Usage {
     std::int64_t minor = 0, major = 0, voluntary = 0, involuntary = 0;
     static Usage now() {
         rusage usage{};
-        ::getrusage(RUSAGE_SELF, &usage);
+        ::getrusage(RUSAGE_THREAD, &usage);
         return {usage.ru_minflt, usage.ru_majflt, usage.ru_nvcsw, usage.ru_nivcsw};
     }
 };
@@ -44,14 +48,70 @@ struct Usage {
 /// Samples that one worker keeps at most: 8 MiB.
 constexpr std::size_t most_samples = std::size_t{1} << 21;
 
+/// What the workers of one process share: the mapping, and what is done once in it by whoever comes first.
+class Process {
+public:
+    Process(Memory& memory, Control& control)
+        : memory_(memory), control_(control), topology_(read_topology(memory, control)) {
+        subject_ = find_subject(control.variant.view(), control.payload_bytes);
+        if (!subject_)
+            throw std::logic_error("this program has no variant " + std::string(control.variant.view()));
+    }
+
+    /// Makes, in the process of all workers, and fills what is not in the segment. Its pages come to lie where the first worker runs.
+    void make() {
+        if (subject_->make == nullptr) return;
+        pin_this_thread(topology_, control_.cpus[0]);
+        Initial initial;
+        made_ = subject_->make(control_, initial);
+        control_.made_items = initial.items;
+        control_.made_sum = initial.sum;
+    }
+
+    Prefault prefault_once() {
+        std::call_once(prefaulted_, [&] { prefault_ = prefault(memory_.base(), memory_.bytes()); });
+        return prefault_;
+    }
+    Outcome const& lock_once() {
+        std::call_once(locked_, [&] { lock_ = lock_memory(); });
+        return lock_;
+    }
+
+    [[nodiscard]] Memory& memory() const { return memory_; }
+    [[nodiscard]] Control& control() const { return control_; }
+    [[nodiscard]] Topology const& topology() const { return topology_; }
+    [[nodiscard]] Subject const& subject() const { return *subject_; }
+    [[nodiscard]] void* made() const { return made_.get(); }
+
+private:
+    /// The coordinator discovered the machine; doing it again in each process would cost more than the window.
+    static Topology read_topology(Memory& memory, Control const& control) {
+        auto const* const xml = reinterpret_cast<char const*>(memory.base() + control.topology_offset);
+        return Topology::from_xml_buffer(std::string(xml, control.topology_bytes), true);
+    }
+
+    Memory& memory_;
+    Control& control_;
+    Topology topology_;
+    std::optional<Subject> subject_;
+    std::shared_ptr<void> made_;
+    std::once_flag prefaulted_;
+    std::once_flag locked_;
+    Prefault prefault_ = Prefault::touch;
+    Outcome lock_;
+};
+
 class Worker final : public Stages {
 public:
-    Worker(Memory& memory, Control& control, std::uint32_t index)
-        : memory_(memory),
-          control_(control),
+    Worker(Process& process, std::uint32_t index)
+        : process_(process),
+          memory_(process.memory()),
+          control_(process.control()),
           index_(index),
-          bench_{control, control.reports[index],
-                 index < control.producers ? index : index - control.producers, Clock(control.clock)} {
+          bench_{control_, control_.reports[index],
+                 index < control_.producers ? index : index - control_.producers, Clock(control_.clock)} {
+        bench_.made = process.made();
+        auto const& control = control_;
         if (index == 0 || control.handicap_all != 0)
             bench_.handicap = Handicap(control.handicap_ns * control.clock.ticks_per_ns);
     }
@@ -62,21 +122,17 @@ public:
             take_part_in_kill();
             return;
         }
-        auto const subject = find_subject(control_.variant.view(), control_.payload_bytes);
-        if (!subject)
-            throw std::logic_error("this program has no variant " + std::string(control_.variant.view()));
         if (control_.mode == Mode::pingpong && index_ == 0) reserve_samples();
         if (control_.mode == Mode::latency)
             bench_.timed = reinterpret_cast<Timed*>(memory_.base() + control_.timed_offset) + index_;
-        subject->work(bench_, memory_, *this, index_);
+        process_.subject().work(bench_, memory_, *this, index_);
         barrier();
         probe(bench_.report.probe_after_ns);
         if (!bench_.samples.empty()) summarise();
     }
 
     void until_start() override {
-        bench_.report.prefault_by_touch =
-            prefault(memory_.base(), memory_.bytes()) == Prefault::touch ? 1U : 0U;
+        bench_.report.prefault_by_touch = process_.prefault_once() == Prefault::touch ? 1U : 0U;
         auto const binding =
             read_back_pages(memory_.base(), memory_.bytes(), control_.memory_node, control_.home);
         bench_.report.memory_verified = binding.verified ? 1U : 0U;
@@ -165,11 +221,7 @@ private:
     }
 
     void pin() {
-        // The coordinator discovered the machine; doing it again in each worker would cost more than the
-        // window.
-        auto const* const xml = reinterpret_cast<char const*>(memory_.base() + control_.topology_offset);
-        auto const topology = Topology::from_xml_buffer(std::string(xml, control_.topology_bytes), true);
-        auto const pinned = pin_this_process(topology, control_.cpus[index_]);
+        auto const pinned = pin_this_thread(process_.topology(), control_.cpus[index_]);
         auto& report = bench_.report;
         auto const n = std::min(pinned.obtained.size(), report.cpus_obtained.size());
         std::copy_n(pinned.obtained.begin(), n, report.cpus_obtained.begin());
@@ -184,7 +236,7 @@ private:
 
     /// What was asked for beside a CPU of one's own.
     void isolate() {
-        if (control_.ask_locked != 0) note(lock_memory(), bench_.report.locked);
+        if (control_.ask_locked != 0) note(process_.lock_once(), bench_.report.locked);
         if (auto const events = control_.perf_events.view(); !events.empty())
             counters_.emplace(parse_perf_events(events));
     }
@@ -293,6 +345,7 @@ private:
         }
     }
 
+    Process& process_;
     Memory& memory_;
     Control& control_;
     std::uint32_t index_;
@@ -303,6 +356,36 @@ private:
     std::uint64_t phase_ = 0;
     std::uint64_t probe_value_ = 0;
 };
+
+/// A worker, from its pin to its report. \return whether it did all.
+bool run_worker(Process& process, std::uint32_t index) {
+    auto& report = process.control().reports[index];
+    try {
+        Worker(process, index).run();
+        report.finished = 1;
+        return true;
+    } catch (std::exception const& failure) {
+        report.error.assign(failure.what());
+        report.failed = 1;
+        // Behind a kill a failure is a result, and the others' work goes on.
+        if (process.control().mode == Mode::kill &&
+            kill_board_at(process.memory().base(), process.control().kill_offset).killed_at.value.load() != 0)
+            return false;
+        process.control().abandon.value.store(1, std::memory_order_relaxed);
+        return false;
+    }
+}
+
+/// All workers as threads. One that fails ends the process: others may wait for it for ever.
+void run_threads(Process& process) {
+    process.make();
+    std::vector<std::thread> threads;
+    for (std::uint32_t i = 0; i < process.control().workers; ++i)
+        threads.emplace_back([&process, i] {
+            if (!run_worker(process, i)) std::_Exit(1);
+        });
+    for (auto& thread : threads) thread.join();
+}
 
 }  // namespace
 
@@ -318,18 +401,14 @@ int worker_main(std::string const& segment, std::uint32_t index, int parent) {
         auto& control = control_at(memory.base(), place->offset);
         if (index >= control.workers + processes_beside(control.mode))
             throw std::runtime_error("there is no worker " + std::to_string(index));
-        auto& report = control.reports[index];
         try {
-            Worker(memory, control, index).run();
-            report.finished = 1;
+            Process process(memory, control);
+            if (control.host == Host::processes) return run_worker(process, index) ? 0 : 1;
+            run_threads(process);
             return 0;
         } catch (std::exception const& failure) {
-            report.error.assign(failure.what());
-            report.failed = 1;
-            // Behind a kill a failure is a result, and the others' work goes on.
-            if (control.mode == Mode::kill &&
-                kill_board_at(memory.base(), control.kill_offset).killed_at.value.load() != 0)
-                return 1;
+            control.reports[index].error.assign(failure.what());
+            control.reports[index].failed = 1;
             control.abandon.value.store(1, std::memory_order_relaxed);
             return 1;
         }

@@ -28,6 +28,7 @@
 #include "schema_check.hpp"
 #include "spawned.hpp"
 #include "zeroipc/bench/kernel_queue.hpp"
+#include "zeroipc/bench/peers.hpp"
 #include "zeroipc/bench/plan.hpp"
 #include "zeroipc/bench/workload.hpp"
 #include "zeroipc/tools/progress.hpp"
@@ -190,12 +191,14 @@ TEST_CASE("--help explains and runs nothing", "[fast]") {
     CHECK_THAT(theirs.out, Contains("--benchmark_filter"));
 }
 
-TEST_CASE("--list names every variant, the default first, and the bounds", "[fast]") {
+TEST_CASE("--list names every variant, the default first, the bounds, and the peers", "[fast]") {
     auto const outcome = run_program({"--list"});
     CHECK(outcome.status == 0);
     auto const lines = lines_of(outcome.out);
     auto const& variants = zeroipc::variants::list();
-    REQUIRE(lines.size() == variants.size() + zeroipc::bench::bounds.size());
+    auto const& peers = zeroipc::bench::peers();
+    auto const ours = variants.size() + zeroipc::bench::bounds.size();
+    REQUIRE(lines.size() == ours + peers.size());
     for (std::size_t i = 0; i < variants.size(); ++i) {
         CHECK_THAT(lines[i], StartsWith(variants[i].name + " ") && Contains(variants[i].progress) &&
                                  Contains(variants[i].kill_safe ? " kill-safe " : " kill-unsafe ") &&
@@ -203,6 +206,13 @@ TEST_CASE("--list names every variant, the default first, and the bounds", "[fas
         CHECK((lines[i].find("(default)") != std::string::npos) == variants[i].is_default);
     }
     CHECK(lines[variants.size()] == "bound/cacheline");
+    for (std::size_t i = 0; i < peers.size(); ++i) {
+        auto const& line = lines[ours + i];
+        CHECK_THAT(line, StartsWith(peers[i].name + " ") && Contains(peers[i].source));
+        CHECK((line.find("(threads only)") == std::string::npos) == peers[i].between_processes);
+        CHECK((line.find("(not built: needs package " + peers[i].package + ")") == std::string::npos) ==
+              peers[i].built);
+    }
 }
 
 TEST_CASE("--list --json is JSON with the variants' properties, the default first", "[fast]") {
@@ -210,9 +220,20 @@ TEST_CASE("--list --json is JSON with the variants' properties, the default firs
     CHECK(outcome.status == 0);
     auto const list = json::parse(outcome.out);
     auto const& variants = zeroipc::variants::list();
-    REQUIRE(list.size() == variants.size());
+    auto const& peers = zeroipc::bench::peers();
+    REQUIRE(list.size() == variants.size() + peers.size());
+    for (std::size_t i = 0; i < peers.size(); ++i) {
+        auto const& shown = list[variants.size() + i];
+        CHECK(shown["name"] == peers[i].name);
+        CHECK(shown["kind"] == "peer");
+        CHECK(shown["built"] == peers[i].built);
+        CHECK(shown["package"] == peers[i].package);
+        CHECK(shown["hosts"].size() == (peers[i].between_processes ? 2U : 1U));
+    }
     for (std::size_t i = 0; i < variants.size(); ++i) {
         CHECK(list[i]["name"] == variants[i].name);
+        CHECK(list[i]["kind"] == "variant");
+        CHECK(list[i]["hosts"] == json::array({"processes", "threads"}));
         CHECK(list[i]["structure"] == variants[i].structure);
         CHECK(list[i]["is_default"] == variants[i].is_default);
         CHECK(list[i]["takes"] == variants[i].takes);
@@ -752,6 +773,26 @@ TEST_CASE("each YCSB mix runs, and a queue's batches keep their order", "[medium
         if (record["workload"]["mix"].is_string()) mixes.insert(record["workload"]["mix"]);
     }
     CHECK(mixes.size() == 6);
+}
+
+TEST_CASE("threads are a cell of their own beside processes, in its name, in its record, and in the probes",
+          "[fast]") {
+    Folder const folder;
+    auto const outcome =
+        run_program({"--variant", "queue", "--mode", "pingpong", "--host", "processes,threads", "--window",
+                     "5", "--rounds", "1", "--out", folder.path().string()});
+    INFO(outcome.err);
+    CHECK(outcome.status == 0);
+    CHECK_THAT(outcome.out, Contains("/5ms/threads/iterations:1/manual_time"));
+    std::map<std::string, std::size_t> hosts;
+    for (auto const& record : records_in(folder.path())) {
+        check_good(record);
+        ++hosts[record["host"]];
+        bool const named = record["cell"].get<std::string>().ends_with("/threads");
+        CHECK(named == (record["host"] == "threads"));
+        CHECK(record["kind"] != "peer");
+    }
+    CHECK(hosts == std::map<std::string, std::size_t>{{"processes", 3}, {"threads", 2}});  // the pipe is once
 }
 
 TEST_CASE("a dry run prints the plan and measures nothing", "[fast]") {

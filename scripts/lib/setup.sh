@@ -17,6 +17,9 @@ ZEROIPC_PYTHON_MODULES=(numpy scipy matplotlib pandas jinja2 rich)
 ZEROIPC_TEST_PACKAGES=(python3-pytest python3-jsonschema python3-hypothesis python3-pip python3-mypy libatomic1 librapidcheck-dev
   libboost-context-dev)
 ZEROIPC_TEST_MODULES=(pytest jsonschema hypothesis)
+# Other libraries to compare with. None is needed: what is missing is not compared with.
+ZEROIPC_PEER_PACKAGES=(libboost-dev libtbb-dev libck-dev libatomic-queue-dev libconcurrentqueue-dev libxenium-dev
+  libcds-dev liburcu-dev)
 
 zeroipc_say() { printf '%s\n' "$*"; }
 zeroipc_complain() { printf '%s: %s\n' "${ZEROIPC_COMMAND:-zeroipc}" "$*" >&2; }
@@ -107,6 +110,23 @@ zeroipc_ensure() {
   ((EUID == 0)) || sudo='sudo '
   printf '  %s\n' "${sudo}apt-get update && ${sudo}apt-get install -y ${missing[*]}" >&2
   return 1
+}
+
+# zeroipc_ensure_peers: installs the other libraries that can be installed, and says which are not there. Never fails.
+zeroipc_ensure_peers() {
+  local -a missing=()
+  local package
+  command -v dpkg-query >/dev/null || return 0
+  mapfile -t missing < <(zeroipc_missing_packages "${ZEROIPC_PEER_PACKAGES[@]}")
+  ((${#missing[@]} == 0)) && return 0
+  # At once, or, where one of them is unknown to apt, each by itself.
+  zeroipc_apt_install "${missing[@]}" 2>/dev/null && return 0
+  for package in "${missing[@]}"; do
+    zeroipc_apt_install "$package" >/dev/null 2>&1 || true
+  done
+  mapfile -t missing < <(zeroipc_missing_packages "${missing[@]}")
+  ((${#missing[@]} == 0)) || zeroipc_say "not compared with, for want of packages: ${missing[*]}"
+  return 0
 }
 
 # --- Python -----------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ def findings(analysis: Analysis) -> List[AxisFindings]:
     order = [*policies.AXES, SEVERAL]
     for one in analysis.comparisons:
         axis = policies.axis_of(one.variant, one.baseline) or SEVERAL
-        groups.setdefault((one.variant.split("/")[0], order.index(axis)), []).append(one)
+        groups.setdefault((policies.structure_of(one.variant), order.index(axis)), []).append(one)
     found = []
     for structure in sorted({structure for structure, _ in groups}):
         labels, shared = wording.brief_labels([one.point for (of, _), ones in groups.items() if of == structure

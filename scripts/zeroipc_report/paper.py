@@ -64,7 +64,7 @@ def _table(analysis: Analysis) -> Iterator[str]:
     yield r"\hline"
     yield r"Point & Variant & Median [95\%] & Ratio [95\%] & Verdict \\"
     mode = ""
-    for one in (cell for cell in analysis.cells if cell.kind == "variant"):
+    for one in (cell for cell in analysis.cells if cell.kind != "bound"):
         if one.point.mode != mode:
             mode = one.point.mode
             yield r"\hline"

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Tuple
 
+from .policies import structure_of
+
 PLAIN = (0.0, "", 0)  # neither handicap nor replica: what is measured for its own sake
 # What a mode is judged by.
 VALUE = {"throughput": "operations_per_s", "pingpong": "p50_ns", "latency": "p99_ns", "kill": "after_per_s"}
@@ -25,6 +27,7 @@ class Point:
     workload: str = ""  # what else differs from the usual, in words
     placement: str = ""  # the strategy that the cell names; empty: the run's own
     diagnosis: Tuple[float, str, int] = PLAIN  # handicap in ns, of which workers; replica
+    host: str = "processes"  # what workers are: processes, or threads of one
     # The same as `workload`, by name: think_ns, batch, push_percent, filled_percent, mix, keys, load_percent.
     axes: Tuple[Tuple[str, Any], ...] = field(default=(), compare=False)
 
@@ -41,7 +44,8 @@ class Point:
         has no capacity (a bound) after what has one."""
         capacity = float("inf") if self.capacity is None else self.capacity
         return (self.mode != "throughput", self.mode, self.producers + self.consumers, self.producers,
-                self.payload_bytes, capacity, self.window_ns, self.workload, self.placement, self.diagnosis)
+                self.payload_bytes, capacity, self.window_ns, self.workload, self.placement, self.diagnosis,
+                self.host)
 
     def axis(self, name: str) -> Any:
         """The value of an axis, also of `workers`, `payload_bytes` and `capacity`; None where the point has it not."""
@@ -68,7 +72,7 @@ def row_of(record: Dict[str, Any]) -> Dict[str, Any]:
         "point": _point(record),
         "mode": record["mode"],
         "variant": record["variant"],
-        "structure": record["variant"].split("/")[0],
+        "structure": structure_of(record["variant"]),
         "kind": record["kind"],
         "is_default": bool(record["is_default"]),
         "round": int(record["round"]),
@@ -107,6 +111,7 @@ def _point(record: Dict[str, Any]) -> Point:
     return Point(record["mode"], record["producers"], record["consumers"], record["payload_bytes"],
                  None if capacity is None else int(capacity), record["window_ns"], _workload(record),
                  (record.get("workload") or {}).get("placement") or "", _diagnosis(record),
+                 record.get("host", "processes"),  # records from before there were threads lack it
                  tuple(sorted(axes.items())))
 
 

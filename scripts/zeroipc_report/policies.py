@@ -22,9 +22,17 @@ WORDS: Dict[str, Dict[str, Tuple[str, str]]] = {
 }
 
 
+def structure_of(variant: str) -> str:
+    """Such as `queue` of `queue/ticket/...` and of `peer/queue/ck`; `bound` of a bound."""
+    return variant.removeprefix("peer/").split("/")[0]
+
+
 def parts_of(variant: str) -> Tuple[str, ...]:
     """Algorithm, ordering, backoff, layout and waiting of a variant; what the name does not state is empty."""
-    parts = variant.split("/")[1:]
+    if variant.startswith("peer/"):  # an algorithm like ours, of which no more is known
+        parts = ["/".join(variant.split("/")[2:]), *[NOT_APPLICABLE] * 3]
+    else:
+        parts = variant.split("/")[1:]
     return tuple((parts + [""] * len(AXES))[:len(AXES)])
 
 
@@ -43,7 +51,7 @@ def axis_of(variant: str, default: str) -> Optional[str]:
 def word(variant: str, axis: str) -> Tuple[str, str]:
     """What a variant has on an axis, in words: as the subject of a sentence, and short."""
     part = parts_of(variant)[AXES.index(axis)]
-    structure = variant.split("/")[0]
+    structure = structure_of(variant)
     if axis == "algorithm":
         return f"the {part} {structure}", f"the {part} {structure}"
     if axis == "layout":

@@ -98,8 +98,9 @@ def cells(frame: pd.DataFrame) -> List[CellSummary]:
 
 
 def comparisons(frame: pd.DataFrame) -> List[Comparison]:
-    """Every variant against the default of its structure at the same point, in the points' order; kills are not judged."""
-    variants = frame[(frame["kind"] == "variant") & (frame["mode"] != "kill")]
+    """Every variant and peer against the default of its structure at the same point, in the points' order; kills are not
+    judged. A point is of one host: threads are compared with threads."""
+    variants = frame[(frame["kind"] != "bound") & (frame["mode"] != "kill")]
     found = []
     for (point, _), rows in variants.groupby(["point", "structure"], sort=False):
         defaults = rows[rows["is_default"]]
@@ -141,11 +142,11 @@ def _disturbed(one: pd.DataFrame, other: pd.DataFrame, used: pd.Index) -> Tuple[
 
 
 def bounds_at(frame: pd.DataFrame, point: Point) -> pd.DataFrame:
-    """The runs of the bounds that belong beside a point: same mode, workers, window and, if they have it, payload."""
+    """The runs of the bounds that belong beside a point: same mode, host, workers, window and, if they have it, payload."""
 
     def belongs(variant: str, other: Point) -> bool:
         def place(one: Point) -> Tuple[Any, ...]:
-            return one.mode, one.producers, one.consumers, one.window_ns, one.placement
+            return one.mode, one.host, one.producers, one.consumers, one.window_ns, one.placement
 
         same_run = place(other) == place(point) and other.diagnosis == PLAIN
         if not same_run or variant in WITHOUT_PAYLOAD:
@@ -188,11 +189,12 @@ def _target(frame: pd.DataFrame, mode: str, statement: str, goal: float, at_most
 
 
 def _default_queue(frame: pd.DataFrame, mode: str) -> pd.DataFrame:
-    """Runs of the default queue at 1P1C, 8 B, capacity 1024; of one window, should a suite have several."""
+    """Runs of the default queue between processes at 1P1C, 8 B, capacity 1024; of one window, should a suite have several."""
 
     def wanted(point: Point) -> bool:
         return (point.mode, point.producers, point.consumers, point.payload_bytes, point.capacity,
-                point.workload, point.placement, point.diagnosis) == (mode, 1, 1, 8, 1024, "", "", PLAIN)
+                point.workload, point.placement, point.diagnosis,
+                point.host) == (mode, 1, 1, 8, 1024, "", "", PLAIN, "processes")
 
     rows = frame[(frame["structure"] == "queue") & frame["is_default"] & frame["point"].map(wanted)]
     return rows if rows.empty else rows[rows["point"] == rows.iloc[0]["point"]]
@@ -204,7 +206,7 @@ def _reference(frame: pd.DataFrame, point: Point, reference: str) -> pd.DataFram
         bounds = bounds_at(frame, point)
         return bounds[bounds["variant"] == reference]
     rows = frame[(frame["structure"] == "queue") & (frame["point"] == point)
-                 & frame["variant"].str.contains(reference, regex=False)]
+                 & (frame["kind"] == "variant") & frame["variant"].str.contains(reference, regex=False)]
     return rows[rows["variant"] == rows["variant"].min()]
 
 

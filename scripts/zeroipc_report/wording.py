@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from typing import Dict, List, Sequence, Tuple
 
-from .policies import axis_of, word
+from .policies import axis_of, structure_of, word
 from .records import Point
 from .stats import BAND, FEWEST_ROUNDS, Better, Estimate, Verdict
 from .summary import Comparison, Target
@@ -79,8 +79,9 @@ def item_label(point: Point) -> str:
 
 
 def point_label(point: Point) -> str:
-    """Such as `1P1C, 8 B, capacity 1024`."""
-    parts = [point.workers, item_label(point), point.workload, point.placement]
+    """Such as `1P1C, 8 B, capacity 1024`; that workers are threads is said."""
+    parts = [point.workers, item_label(point), "threads of one process" if point.host == "threads" else "",
+             point.workload, point.placement]
     return ", ".join(part for part in parts if part)
 
 
@@ -158,7 +159,7 @@ def verdict_sentence(one: Comparison, where: str = "") -> str:
         notes.append(f"{one.flagged_rounds} with a flagged run")
     if one.moved_rounds:
         notes.append(f"{one.moved_rounds} with the two runs on differently placed cores")
-    structure = one.variant.split("/")[0].capitalize()
+    structure = structure_of(one.variant).capitalize()
     return f"{structure}: {_statement(one, where or point_label(one.point))} ({'; '.join(notes)})."
 
 
@@ -168,11 +169,12 @@ def brief_labels(points: Sequence[Point]) -> Tuple[Dict[Point, str], str]:
         capacity = "" if point.capacity is None else f"capacity {point.capacity}"
         more = item_label(point).split(", handicap")[1:]
         return [f"{point.payload_bytes} B", capacity, "handicap" + more[0] if more else "", point.workload,
-                point.placement, f"{point.window_ns / 1e6:g} ms windows"]
+                point.placement, "threads of one process" if point.host == "threads" else "",
+                f"{point.window_ns / 1e6:g} ms windows"]
 
     every = {point: parts(point) for point in points}
     rows = list(every.values())
-    shared = [bool(rows) and all(row[index] == rows[0][index] for row in rows) for index in range(6)]
+    shared = [bool(rows) and all(row[index] == rows[0][index] for row in rows) for index in range(7)]
     labels = {point: ", ".join([point.workers, *(part for part, same in zip(row, shared) if part and not same)])
               for point, row in every.items()}
     return labels, ", ".join(part for part, same in zip(rows[0], shared) if part and same) if rows else ""

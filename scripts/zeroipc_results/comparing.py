@@ -40,7 +40,7 @@ class Row:
     @property
     def is_variant(self) -> bool:
         """Not a bound: what verdicts are about."""
-        return self.kind == "variant"
+        return self.kind != "bound"
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _cells(frame: pd.DataFrame, variants: Sequence[str]) -> Dict[Tuple[Point, st
     """Cells by point and variant; where some variants are asked for, bounds stay as controls."""
     chosen = frame if not variants else frame[(frame["kind"] == "bound") | frame["variant"].map(
         lambda name: any(fnmatch.fnmatchcase(name, pattern) for pattern in variants))]
-    if variants and chosen[chosen["kind"] == "variant"].empty:
+    if variants and chosen[chosen["kind"] != "bound"].empty:
         return {}
     return dict(tuple(chosen.groupby(["point", "variant"], sort=False)))
 

@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 import pandas as pd
 
 from zeroipc_report import summary
+from zeroipc_report.policies import structure_of
 from zeroipc_report.records import RunFolder
 
 from .places import RECORDS, ResultsError, label, runs
@@ -123,7 +124,7 @@ def _cells(known: RunFolder) -> List[Dict[str, Any]]:
     names = {(row.point, row.variant): row.cell for row in known.frame.itertuples()}
     return [{
         "cell": names[(one.point, one.variant)], "mode": one.point.mode, "variant": one.variant,
-        "structure": one.variant.split("/")[0], "kind": one.kind, "is_default": int(one.is_default),
+        "structure": structure_of(one.variant), "kind": one.kind, "is_default": int(one.is_default),
         "producers": one.point.producers, "consumers": one.point.consumers, "payload_bytes": one.point.payload_bytes,
         "capacity_items": one.point.capacity, "window_ns": one.point.window_ns, "median": _null(one.estimate.median),
         "low": _null(one.estimate.low), "high": _null(one.estimate.high), "n": one.estimate.n,

@@ -37,7 +37,7 @@ def normalised(frame: pd.DataFrame, mode: str = "throughput", relative_to: str =
     keys = rows[shared].astype(str).agg("/".join, axis=1)  # as texts: what is missing equals what is missing
     # Should a round have several references, of several payloads, say, their median counts.
     reference = rows[is_reference].groupby(keys[is_reference])["value"].median()
-    paired = rows[~is_reference & (rows["kind"] == "variant")].assign(ratio=rows["value"] / keys.map(reference))
+    paired = rows[~is_reference & (rows["kind"] != "bound")].assign(ratio=rows["value"] / keys.map(reference))
     paired = paired.dropna(subset=["ratio"])
     found = []
     several = paired.groupby("machine")["window_ns"].nunique()

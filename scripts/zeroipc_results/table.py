@@ -94,7 +94,7 @@ def _row(row: Mapping[str, Any], record: Mapping[str, Any]) -> Dict[str, Any]:
         "failed", "error", "oversubscribed", "separate_cores", "value")}
     found.update({
         "point": wording.point_label(point), "value_unit": UNITS[row["mode"]],
-        "producers": point.producers, "consumers": point.consumers,
+        "host": point.host, "producers": point.producers, "consumers": point.consumers,
         "payload_bytes": point.payload_bytes, "capacity_items": point.capacity, "window_ns": point.window_ns,
         "batch_items": workload.get("batch"), "placement": record["placement"]["strategy"],
         "placement_cpus": " ".join(map(str, record["placement"]["cpus_asked"])),

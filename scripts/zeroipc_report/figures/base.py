@@ -198,7 +198,8 @@ def slug(text: str) -> str:
 def point_slug(point: Point) -> str:
     """What tells a point's files from those of others."""
     capacity = "" if point.capacity is None else f"-cap{point.capacity}"
-    more = "".join(f"-{part}" for part in re.findall(r"[A-Za-z0-9.]+", f"{point.workload} {point.placement}"))
+    hosted = "threads" if point.host == "threads" else ""
+    more = "".join(f"-{part}" for part in re.findall(r"[A-Za-z0-9.]+", f"{hosted} {point.workload} {point.placement}"))
     handicap_ns, workers, replica = point.diagnosis
     more += (f"-handicap{handicap_ns:g}ns-{workers}" if handicap_ns else "") + (f"-replica{replica}" if replica else "")
     return f"{point.payload_bytes}B{capacity}-{point.window_ns / 1e6:g}ms{more}"

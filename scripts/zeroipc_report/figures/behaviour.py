@@ -20,7 +20,7 @@ MOST_ROWS = 40
 
 def draw(source: Source) -> Iterator[Drawing]:
     """A timeline for each structure at its points with fewest and most workers, and the shares at the latter."""
-    rows = source.frame[(source.frame["kind"] == "variant") & (source.frame["mode"] == "throughput")]
+    rows = source.frame[(source.frame["kind"] != "bound") & (source.frame["mode"] == "throughput")]
     for structure, here in rows.groupby("structure", sort=True):
         sampled = here[here["intervals"].map(len) >= FEWEST_INTERVALS]
         for point in _ends(sampled):

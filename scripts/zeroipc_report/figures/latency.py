@@ -28,7 +28,7 @@ Panel = Tuple[str, str, Point, List[str]]  # title, axis of the variants, point,
 
 def draw(source: Source) -> Iterator[Drawing]:
     """Percentiles for each structure and point, those of one structure under several loads together; then loads."""
-    rows = source.frame[(source.frame["kind"] == "variant") & (source.frame["curve"].map(len) > 0)]
+    rows = source.frame[(source.frame["kind"] != "bound") & (source.frame["curve"].map(len) > 0)]
     for (structure, mode), here in rows.groupby(["structure", "mode"], sort=True):
         for points in _same_but_load(sorted(set(here["point"]), key=lambda point: point.order)):
             yield _percentiles(source, str(structure), str(mode), points, here)

@@ -26,8 +26,8 @@ MOST_COLUMNS = 18
 def draw(source: Source) -> Iterator[Drawing]:
     """A map for each structure and mode, over numbers of workers and over mixes of operations."""
     ones = [one for one in source.analysis.comparisons if one.ratio.n > 0]
-    for structure, mode in sorted({(one.variant.split("/")[0], one.point.mode) for one in ones}):
-        here = [one for one in ones if (one.variant.split("/")[0], one.point.mode) == (structure, mode)]
+    for structure, mode in sorted({(policies.structure_of(one.variant), one.point.mode) for one in ones}):
+        here = [one for one in ones if (policies.structure_of(one.variant), one.point.mode) == (structure, mode)]
         for what, points in (("contention", _contention(here)), ("workload", _workloads(here))):
             shown = [one for one in here if one.point in points]
             variants = source.ordered([one.variant for one in shown] + [one.baseline for one in shown])

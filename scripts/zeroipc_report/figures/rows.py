@@ -46,7 +46,7 @@ class _Columns:
 
 def draw(source: Source) -> Iterator[Drawing]:
     """Every cell of the run, packed into figures by structure and mode."""
-    variants = source.frame[source.frame["kind"] == "variant"]
+    variants = source.frame[source.frame["kind"] != "bound"]
     for (structure, mode), rows in variants.groupby(["structure", "mode"], sort=True):
         points = sorted(set(rows["point"]), key=lambda point: point.order)
         groups: List[Group] = []

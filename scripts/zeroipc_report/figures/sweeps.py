@@ -30,7 +30,7 @@ Panel = Tuple[str, str, List[Point], List[str]]  # axis of the variants, title, 
 
 def draw(source: Source) -> Iterator[Drawing]:
     """A figure for each structure and axis along which it was swept."""
-    rows = source.frame[(source.frame["kind"] == "variant") & (source.frame["mode"] == "throughput")]
+    rows = source.frame[(source.frame["kind"] != "bound") & (source.frame["mode"] == "throughput")]
     for structure, here in rows.groupby("structure", sort=True):
         for axis in AXES:
             panels = _panels(source, here, axis)
@@ -47,7 +47,7 @@ def lines_of(points: Sequence[Point], axis: str) -> List[List[Point]]:
             continue
         others = tuple(one for one in point.axes if one[0] != axis)
         key: List[Any] = [point.consumers, point.producers, point.payload_bytes, point.capacity, point.window_ns,
-                          point.placement, point.diagnosis, others]
+                          point.placement, point.diagnosis, point.host, others]
         if axis == "workers":
             key[1] = None
         elif axis in ("payload_bytes", "capacity"):

@@ -19,6 +19,21 @@ enum class Mode : std::uint32_t {
 
 char const* to_string(Mode mode);
 
+/// What workers are.
+enum class Host : std::uint32_t {
+    processes = 0,  ///< each a process of its own, as users of shared memory are
+    threads = 1,    ///< all in one process: to compare with libraries that can do nothing else
+};
+
+char const* to_string(Host host);
+
+/// "queue", "stack", "map" or "bound": what stands in front of a name, or of a peer's behind "peer/".
+constexpr std::string_view structure_of(std::string_view variant) {
+    constexpr std::string_view peer = "peer/";
+    if (variant.starts_with(peer)) variant.remove_prefix(peer.size());
+    return variant.substr(0, variant.find('/'));
+}
+
 /// Names of the bounds, which stand in every run beside the variants.
 inline constexpr char const* bound_cacheline =
     "bound/cacheline";  ///< two lines written in turn by two processes
@@ -42,6 +57,7 @@ inline constexpr std::array bounds{bound_cacheline, bound_fetch_add, bound_cas, 
 struct Cell {
     Mode mode = Mode::throughput;
     std::string variant;
+    Host host = Host::processes;
     std::uint32_t producers = 1;      ///< pingpong: always 1, the initiator
     std::uint32_t consumers = 1;      ///< pingpong: always 1, the responder
     std::uint32_t payload_bytes = 8;  ///< of an item; of a map's value
@@ -64,10 +80,9 @@ struct Cell {
     std::uint32_t replica = 0;        ///< tells cells apart that are the same in everything else
 
     [[nodiscard]] bool is_bound() const { return variant.starts_with("bound/"); }
+    [[nodiscard]] bool is_peer() const { return variant.starts_with("peer/"); }
     /// "queue", "stack", "map" or "bound".
-    [[nodiscard]] std::string_view structure() const {
-        return std::string_view(variant).substr(0, variant.find('/'));
-    }
+    [[nodiscard]] std::string_view structure() const { return structure_of(variant); }
     /// Whether every worker does the same by itself, without an item passed on.
     [[nodiscard]] bool is_alone() const { return counts() || variant == bound_empty; }
     [[nodiscard]] bool counts() const {

@@ -102,6 +102,7 @@ struct alignas(line_bytes) Control {
     // The order: written before any worker starts, constant from then on.
     std::uint32_t workers, producers, consumers;
     Mode mode;
+    Host host;
     std::uint32_t payload_bytes;
     std::uint32_t oversubscribed;
     std::uint32_t probe_rounds;   ///< 0: no probe
@@ -124,6 +125,8 @@ struct alignas(line_bytes) Control {
     Text variant, mix, keys;
     std::uint64_t topology_offset, topology_bytes;  ///< hwloc XML in the segment
     std::array<std::int32_t, most_workers> cpus;    ///< one a worker, producers first
+
+    std::uint64_t made_items, made_sum;  ///< what the workers' own process put in before they started
 
     Lonely arrived;                 ///< barrier: workers that have come, over all phases
     Lonely phase;                   ///< barrier: phases completed

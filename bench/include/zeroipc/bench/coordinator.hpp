@@ -39,6 +39,7 @@ struct RunResult {
     std::string error;
     Placement placement;
     ClockInfo clock;
+    bool in_segment = true;      ///< what is measured lies in the run's segment, whose pages are known
     int memory_node = -1;        ///< NUMA node that the segment was bound to; -1: not bound
     std::uint64_t start_at = 0;  ///< ticks: intended start of the window
     double start_skew_ns = -1;

@@ -11,6 +11,31 @@
 
 namespace zeroipc::bench {
 
+/// Puts in what a map holds before the window.
+template <std::size_t N, class Map>
+void fill_map(Map& map, std::uint64_t capacity, std::uint32_t filled_percent, Mix const& mix,
+              Initial& initial) {
+    auto const space = Keyspace::of(capacity, filled_percent, mix);
+    Payload<N> value;
+    for (std::uint64_t key = 0; key < space.filled; ++key) {
+        value.fill(0, key);
+        if (map.insert(key, value) == outcome::inserted) initial.enter(key);
+    }
+}
+
+/// A worker's whole part in a map's cell, but for opening it.
+template <std::size_t N, class Map>
+void work_on_map(Bench& bench, Stages& stages, std::uint32_t worker, Map& map) {
+    MapWorker<N, Map> act(bench, map, *parse_mix(bench.control.mix.view()),
+                          *parse_keys(bench.control.keys.view()));
+    stages.until_start();
+    work_through(bench, act);
+    note_observed(bench.report, map);
+    stages.window_over();
+    if (stages.is_last_left(worker)) act.count_keys();
+    act.tally().publish(bench.report);
+}
+
 template <class Variant, std::size_t N>
 struct MapSubject {
     using map = typename Counted<Variant>::template type<std::uint64_t, Payload<N>>;
@@ -26,23 +51,11 @@ struct MapSubject {
     }
     static void create(Memory& memory, Cell const& cell, Initial& initial) {
         map m(memory, name, cell.capacity, options(cell));
-        auto const space = Keyspace::of(cell.capacity, cell.filled_percent, *parse_mix(cell.mix));
-        Payload<N> value;
-        for (std::uint64_t key = 0; key < space.filled; ++key) {
-            value.fill(0, key);
-            if (m.insert(key, value) == outcome::inserted) initial.enter(key);
-        }
+        fill_map<N>(m, cell.capacity, cell.filled_percent, *parse_mix(cell.mix), initial);
     }
     static void work(Bench& bench, Memory& memory, Stages& stages, std::uint32_t worker) {
         map m(memory, name);
-        MapWorker<N, map> act(bench, m, *parse_mix(bench.control.mix.view()),
-                              *parse_keys(bench.control.keys.view()));
-        stages.until_start();
-        work_through(bench, act);
-        note_observed(bench.report, m);
-        stages.window_over();
-        if (stages.is_last_left(worker)) act.count_keys();
-        act.tally().publish(bench.report);
+        work_on_map<N>(bench, stages, worker, m);
     }
 };
 

@@ -4,6 +4,8 @@
 
 #include <zeroipc/map.hpp>
 
+#include <stdexcept>
+
 #include "latency_workload.hpp"
 #include "mix.hpp"
 #include "workload.hpp"
@@ -112,6 +114,12 @@ struct Keyspace {
     }
 };
 
+/// A map whose values can be changed in their place while others read them. Of others (peers) no cell has a mix that does.
+template <class Map, class Value>
+concept changes_values = requires(Map& map, Value const& value) {
+    map.insert_or_assign(std::uint64_t{}, value);
+};
+
 /// One worker's operations on a map of values that tell their key.
 template <std::size_t N, class Map>
 class MapWorker {
@@ -148,27 +156,13 @@ public:
                 full = !insert(key, miss);
                 break;
             case Action::update:
-                value_.fill(bench_.role_index, key);
-                switch (map_.insert_or_assign(key, value_)) {
-                    case outcome::inserted:
-                        tally_.put(key);
-                        break;
-                    case outcome::full:
-                        full = true;
-                        break;
-                    default:
-                        break;
-                }
+                full = !assign(key);
                 break;
             case Action::erase:
                 miss = !erase(key);
                 break;
             case Action::modify:
-                miss = map_.update(key, [&](Payload<N> value) {
-                    check(value, key);
-                    value.fill(bench_.role_index, key);
-                    return value;
-                }) == outcome::absent;
+                miss = !modify(key);
                 break;
             case Action::scan:
                 for (auto left = 1 + choose_.random().below(100); left > 0; --left) read(key++);
@@ -220,6 +214,27 @@ private:
         if (!map_.erase(key)) return false;
         tally_.take(key);
         return true;
+    }
+    /// \return false if the map was full.
+    bool assign(std::uint64_t key) {
+        value_.fill(bench_.role_index, key);
+        if constexpr (changes_values<Map, Payload<N>>) {
+            auto const result = map_.insert_or_assign(key, value_);
+            if (result == outcome::inserted) tally_.put(key);
+            return result != outcome::full;
+        } else {
+            throw std::logic_error("a mix that changes values, of a map that does not");
+        }
+    }
+    bool modify(std::uint64_t key) {
+        if constexpr (changes_values<Map, Payload<N>>)
+            return map_.update(key, [&](Payload<N> value) {
+                check(value, key);
+                value.fill(bench_.role_index, key);
+                return value;
+            }) != outcome::absent;
+        else
+            throw std::logic_error("a mix that changes values, of a map that does not");
     }
 
     Bench& bench_;

@@ -70,6 +70,9 @@ std::vector<int> current_affinity();
 /// bound elsewhere.
 PinResult pin_this_process(Topology const& topology, int cpu);
 
+/// The same of the calling thread alone. Safe to call from several threads with one topology.
+PinResult pin_this_thread(Topology const& topology, int cpu);
+
 /// The node that a CPU of this node has its memory from: itself, or where it has none (its slots are empty,
 /// say) the nearest with memory by the kernel's distances. By the kernel's numbers; -1 stays -1.
 int node_with_memory(int node);

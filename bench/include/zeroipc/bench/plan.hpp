@@ -24,6 +24,7 @@ class PlanError : public std::invalid_argument {
 /// A product of lists: every combination becomes a cell.
 struct Sweep {
     std::vector<Mode> modes{Mode::throughput};
+    std::vector<Host> hosts{};          ///< empty: processes, and threads for what can be nothing else
     std::vector<std::string> variants;  ///< names, or patterns with * and ?
     std::vector<std::uint32_t> producers{1};
     std::vector<std::uint32_t> consumers{1};
@@ -56,12 +57,20 @@ struct Suite {
     std::string name = "ad-hoc";
     std::uint32_t rounds = 10;
     std::vector<Sweep> sweeps;
+    std::vector<std::string> left_out{};  ///< sentences: what its file names and is not built here
 };
 
 /// \throws PlanError that says which there are.
 Mode mode_named(std::string const& name);
 
-/// Reads a suite's TOML file. \throws PlanError with file, line and key of what is wrong.
+/// \throws PlanError that says which there are.
+Host host_named(std::string const& name);
+
+/// Whether the workers of a variant, bound or peer can be that. A peer may be for the threads of one process only, a pipe
+/// is for processes.
+bool can_be_hosted(std::string_view variant, Host host);
+
+/// Reads a suite's TOML file, without the peers that are not built. \throws PlanError with file, line and key of what is wrong.
 Suite read_suite(std::filesystem::path const& file);
 
 /// The cells of a suite, bounds included, each once, in a fixed order. Ping-pong cells have one worker a

@@ -11,6 +11,39 @@
 
 namespace zeroipc::bench {
 
+/// A worker's whole part in a queue's cell. `open_there()` and, for round trips, `open_back()` give a channel.
+template <std::size_t N, class There, class Back>
+void work_on_queue(Bench& bench, Stages& stages, std::uint32_t worker, There&& open_there, Back&& open_back) {
+    bool const producer = worker < bench.control.producers;
+    bool const timed = bench.control.mode == Mode::latency;
+    auto&& first = open_there();
+    if (bench.control.mode == Mode::pingpong) {
+        auto&& second = open_back();
+        stages.until_start();
+        if (producer)
+            initiate<N>(bench, first, second);
+        else
+            respond<N>(bench, first, second);
+        note_observed(bench.report, first);
+        stages.window_over();
+    } else if (producer) {
+        stages.until_start();
+        if (timed)
+            produce_timed<N>(bench, first);
+        else
+            produce<N>(bench, first);
+        stages.window_over();
+        bench.control.producers_done.value.fetch_add(1, std::memory_order_release);
+    } else {
+        stages.until_start();
+        auto const over = [&] { stages.window_over(); };
+        if (timed)
+            consume_timed<N>(bench, first, over);
+        else
+            consume<N>(bench, first, over);
+    }
+}
+
 template <class Variant, std::size_t N>
 struct QueueSubject {
     using queue = typename Counted<Variant>::template type<Payload<N>>;
@@ -31,34 +64,8 @@ struct QueueSubject {
         if (cell.mode == Mode::pingpong) queue(memory, back, cell.capacity, options(cell));
     }
     static void work(Bench& bench, Memory& memory, Stages& stages, std::uint32_t worker) {
-        bool const producer = worker < bench.control.producers;
-        bool const timed = bench.control.mode == Mode::latency;
-        queue first(memory, there);
-        if (bench.control.mode == Mode::pingpong) {
-            queue second(memory, back);
-            stages.until_start();
-            if (producer)
-                initiate<N>(bench, first, second);
-            else
-                respond<N>(bench, first, second);
-            note_observed(bench.report, first);
-            stages.window_over();
-        } else if (producer) {
-            stages.until_start();
-            if (timed)
-                produce_timed<N>(bench, first);
-            else
-                produce<N>(bench, first);
-            stages.window_over();
-            bench.control.producers_done.value.fetch_add(1, std::memory_order_release);
-        } else {
-            stages.until_start();
-            auto const over = [&] { stages.window_over(); };
-            if (timed)
-                consume_timed<N>(bench, first, over);
-            else
-                consume<N>(bench, first, over);
-        }
+        work_on_queue<N>(
+            bench, stages, worker, [&] { return queue(memory, there); }, [&] { return queue(memory, back); });
     }
 };
 

@@ -2,6 +2,7 @@
 /// \file
 /// Segments of the harness: their names, and that they go away.
 
+#include <array>
 #include <csignal>
 #include <string>
 
@@ -20,6 +21,10 @@ public:
     SegmentName& operator=(SegmentName&&) = delete;
     ~SegmentName();
     [[nodiscard]] std::string const& text() const { return name_; }
+
+    /// What a run of a peer may have beside its segment; gone with it, and swept with it.
+    static constexpr std::array<char const*, 2> besides{"there", "back"};
+    static std::string beside(std::string const& segment, char const* which);
 
 private:
     std::string name_;

@@ -11,6 +11,29 @@
 
 namespace zeroipc::bench {
 
+/// Puts in what a stack holds before the window.
+template <std::size_t N, class Stack>
+void fill_stack(Stack& stack, std::uint64_t capacity, std::uint32_t filled_percent, Initial& initial) {
+    Payload<N> item;
+    for (std::uint64_t left = capacity * filled_percent / 100; left > 0; --left) {
+        item.fill(0, left);
+        if (!stack.try_push(item)) break;
+        initial.enter(item.word[0]);
+    }
+}
+
+/// A worker's whole part in a stack's cell, but for opening it.
+template <std::size_t N, class Stack>
+void work_on_stack(Bench& bench, Stages& stages, std::uint32_t worker, Stack& stack) {
+    stages.until_start();
+    StackWorker<N, Stack> act(bench, stack);
+    work_through(bench, act);
+    note_observed(bench.report, stack);
+    stages.window_over();
+    if (stages.is_last_left(worker)) act.empty();
+    act.tally().publish(bench.report);
+}
+
 template <class Variant, std::size_t N>
 struct StackSubject {
     using stack = typename Counted<Variant>::template type<Payload<N>>;
@@ -26,22 +49,11 @@ struct StackSubject {
     }
     static void create(Memory& memory, Cell const& cell, Initial& initial) {
         stack s(memory, name, cell.capacity, options(cell));
-        Payload<N> item;
-        for (std::uint64_t left = cell.capacity * cell.filled_percent / 100; left > 0; --left) {
-            item.fill(0, left);
-            if (!s.try_push(item)) break;
-            initial.enter(item.word[0]);
-        }
+        fill_stack<N>(s, cell.capacity, cell.filled_percent, initial);
     }
     static void work(Bench& bench, Memory& memory, Stages& stages, std::uint32_t worker) {
         stack s(memory, name);
-        stages.until_start();
-        StackWorker<N, stack> act(bench, s);
-        work_through(bench, act);
-        note_observed(bench.report, s);
-        stages.window_over();
-        if (stages.is_last_left(worker)) act.empty();
-        act.tally().publish(bench.report);
+        work_on_stack<N>(bench, stages, worker, s);
     }
 };
 

@@ -6,6 +6,7 @@
 #include <zeroipc/memory.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -49,6 +50,10 @@ struct Subject {
     void (*create)(Memory&, Cell const&, Initial&) = nullptr;
     /// A worker's whole part: opens its channels, passes the stages, runs its loop.
     void (*work)(Bench&, Memory&, Stages&, std::uint32_t worker) = nullptr;
+    /// Of what only threads of one process can use: makes and fills it, in that process, before its workers start.
+    std::shared_ptr<void> (*make)(Control const&, Initial&) = nullptr;
+    bool outside =
+        false;  ///< what is measured does not lie in the segment, and nothing is known of its pages
 };
 
 /// Payload sizes that a structure's variants (or the bounds) are compiled for, in bytes, rising.

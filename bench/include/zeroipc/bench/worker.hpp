@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// A worker process, from its first instruction to its exit status.
+/// A process of one worker, or of all as threads, from its first instruction to its exit status.
 
 #include <cstdint>
 #include <string>
@@ -10,7 +10,7 @@ namespace zeroipc::bench {
 /// First argument that makes the program a worker.
 inline constexpr char const* worker_argument = "--worker-process";
 
-/// \param segment of the run; \param index of the worker; \param parent process id of the coordinator.
+/// \param segment of the run; \param index of the worker, 0 of a process of threads; \param parent process id of the coordinator.
 /// \return exit status: 0, or 1 with the reason in the worker's report.
 int worker_main(std::string const& segment, std::uint32_t index, int parent);
 

@@ -66,6 +66,7 @@ struct Bench {
     Timed* timed = nullptr;                ///< mode latency: where this worker counts
     std::vector<std::uint32_t> samples{};  ///< round trips in ticks, reserved and touched before the window
     Handicap handicap{};
+    void* made = nullptr;  ///< what Subject::make made, for all workers of this process
 
     /// Work of one's own between operations.
     void think() const noexcept {
