@@ -29,11 +29,15 @@ if(ZEROIPC_BUILD_TESTS)
   endif()
 endif()
 
-# zeroipc_add_test(NAME FILE LABELS fast [medium slow stress] [LIBS ...]): one Catch2 program, and one ctest test for
+# zeroipc_add_test(NAME FILE [LIGHT] LABELS fast [medium slow stress] [LIBS ...]): one Catch2 program, and one ctest test for
 # each label, which runs the cases of that tag. A label without a case fails, and so does a case without a label.
+# LIGHT: a release build optimises it a little only, for it has many instantiations, which run for a short time each.
 function(zeroipc_add_test name file)
-  cmake_parse_arguments(arg "" "" "LABELS;LIBS" ${ARGN})
+  cmake_parse_arguments(arg "LIGHT" "" "LABELS;LIBS" ${ARGN})
   add_executable(${name} ${file})
+  if(arg_LIGHT)
+    target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+  endif()
   target_link_libraries(${name} PRIVATE zeroipc_options zeroipc_catch_main ${arg_LIBS})
   foreach(label IN LISTS arg_LABELS)
     # Against hangs only: a machine may be busy.
