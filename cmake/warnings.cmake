@@ -29,22 +29,27 @@ if(ZEROIPC_BUILD_TESTS)
   endif()
 endif()
 
-# zeroipc_add_test(NAME FILE [OWN_MAIN] LABELS fast [medium slow stress] [LIBS ...]): one Catch2 program, with a main of its
-# own if so said, and one ctest test for each label, which runs the cases of that tag. A label without a case fails, and so
-# does a case without a label.
+# zeroipc_add_test(NAME FILE [OWN_MAIN] [LIGHT] LABELS fast [medium slow stress] [LIBS ...]): one Catch2 program, with a main
+# of its own if so said, and one ctest test for each label, which runs the cases of that tag. A label without a case fails,
+# and so does a case without a label.
+# LIGHT: a release build optimises it a little only, for it has many instantiations, which run for a short time each.
 function(zeroipc_add_test name file)
-  cmake_parse_arguments(arg "OWN_MAIN" "" "LABELS;LIBS" ${ARGN})
+  cmake_parse_arguments(arg "OWN_MAIN;LIGHT" "" "LABELS;LIBS" ${ARGN})
   add_executable(${name} ${file})
+  if(arg_LIGHT)
+    target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+  endif()
   if(arg_OWN_MAIN)
     target_link_libraries(${name} PRIVATE zeroipc_options Catch2::Catch2 ${arg_LIBS})
   else()
     target_link_libraries(${name} PRIVATE zeroipc_options zeroipc_catch_main ${arg_LIBS})
   endif()
-  set(timeout 900)
-  if(ZEROIPC_SANITIZE)
-    set(timeout 2700)
-  endif()
   foreach(label IN LISTS arg_LABELS)
+    # Against hangs only: a machine may be busy.
+    set(timeout 900)
+    if(ZEROIPC_SANITIZE OR label MATCHES "slow|stress")
+      set(timeout 3600)
+    endif()
     add_test(NAME ${name}.${label} COMMAND ${name} --warn NoTests --durations yes --min-duration 1 "[${label}]")
     set_tests_properties(${name}.${label} PROPERTIES LABELS ${label} TIMEOUT ${timeout})
   endforeach()

@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "zeroipc_golden.hpp"
 #include "zeroipc_map_testing.hpp"
 #include "zeroipc_testing.hpp"
 
@@ -80,39 +81,10 @@ U value_at(std::string const& bytes, std::uint64_t offset) {
 
 std::uint64_t align_up(std::uint64_t value, std::uint64_t to) { return (value + to - 1) / to * to; }
 
-/// The image in a .hex file (format/layout.md).
 std::string image_of(std::string const& file, std::uint64_t bytes) {
-    std::string image(bytes, '\0');
-    std::istringstream lines(text_of("golden/" + file));
-    for (std::string line; std::getline(lines, line);) {
-        std::istringstream words(line);
-        std::size_t offset = 0;
-        words >> std::hex >> offset;
-        for (unsigned i = 0; i < 16; ++i) {
-            unsigned byte = 0x100;
-            words >> byte;
-            REQUIRE(byte < 0x100);
-            REQUIRE(offset + i < bytes);
-            image[offset + i] = static_cast<char>(byte);
-        }
-    }
-    return image;
+    return testing::golden_image(directory + "/golden/" + file, bytes);
 }
-
-/// As the .hex files have it, so that a failed comparison can be read.
-std::string listing(std::string const& image) {
-    std::ostringstream text;
-    text << std::hex << std::setfill('0');
-    for (std::size_t at = 0; at < image.size(); at += 16) {
-        auto const part = image.substr(at, 16);
-        if (part.find_first_not_of('\0') == std::string::npos) continue;
-        text << std::setw(8) << at << ' ';
-        for (char const byte : part)
-            text << ' ' << std::setw(2) << unsigned{static_cast<unsigned char>(byte)};
-        text << '\n';
-    }
-    return text.str();
-}
+using testing::listing;
 
 /// What a process would leave that is killed next to its commit.
 struct snapshots {

@@ -21,6 +21,7 @@
 
 #include "zeroipc_hostile.hpp"
 #include "zeroipc_hostile_program.hpp"
+#include "zeroipc_hostile_trials.hpp"
 #include "zeroipc_testing.hpp"
 
 namespace {
@@ -39,38 +40,8 @@ using table = types<>::map;
 using words = types<>::words;
 using odd_array = types<>::odd_array;
 
-template <class Q>
-void work(Q& q) {
-    using item = typename Q::value_type;
-    item got{};
-    for (int i = 0; i < 10; ++i) tolerate([&] { q.try_push(item{}); });
-    for (int i = 0; i < 3; ++i) tolerate([&] { q.try_pop(got); });
-    if constexpr (requires { q.try_peek(got); }) tolerate([&] { q.try_peek(got); });
-    tolerate([&] { promise(q.was_size() <= q.capacity(), "a size above the capacity"); });
-    for (int i = 0; i < 10; ++i) tolerate([&] { q.try_pop(got); });
-    tolerate([&] { q.push(item{}, 0us); });
-    tolerate([&] { q.pop(got, 0us); });
-}
-
-void work(table& m) {
-    odd_item value{};
-    auto const same = [](odd_item const& v) { return v; };
-    for (std::uint64_t key = 0; key < 12; ++key) tolerate([&] { m.insert(key, value); });
-    for (std::uint64_t key = 0; key < 12; ++key) {
-        tolerate([&] { m.find(key, value); });
-        tolerate([&] { m.insert_or_assign(key, value); });
-        tolerate([&] { m.compare_exchange(key, value, value); });
-        tolerate([&] { m.update(key, same); });
-    }
-    tolerate([&] { promise(m.was_size() <= most_keys, "a size above all slots"); });
-    tolerate([&] {
-        std::uint64_t seen = 0;
-        m.for_each([&](std::uint64_t, odd_item const&) { ++seen; });
-        promise(seen <= most_keys, "more keys than slots");
-    });
-    for (std::uint64_t key = 0; key < 12; ++key) tolerate([&] { m.erase(key); });
-    tolerate([&] { static_cast<void>(m.find(3, 0us)); });
-}
+using hostile::work;
+void work(table& m) { hostile::work(m, most_keys); }
 
 /// Whatever the bytes say meanwhile, an array goes by the capacity that it was opened with.
 template <class A>
@@ -169,45 +140,6 @@ std::vector<change> systematic(specimen const& s) {
             if (value != wide) all.push_back({at, value, 8});
     }
     return all;
-}
-
-struct progress {
-    std::atomic<std::uint64_t> done{0};
-};
-
-/// Performs trial(i) for all i below count in children, and goes on behind each one that dies. \return what
-/// went wrong.
-template <class Trial>
-std::vector<std::string> survive(std::uint64_t count, Trial&& trial) {
-    std::vector<std::string> wrong;
-    shared<progress> track;
-    while (track->done < count && wrong.size() < 20) {
-        child worker([&] {
-            for (auto i = track->done.load(); i < count; i = ++track->done) {
-                ::alarm(sanitized ? 120 : 30);  // one trial does not take that long
-                trial(i);
-            }
-        });
-        int const end = worker.wait();
-        if (end == 0) break;
-        wrong.push_back("trial " + std::to_string(track->done) + (end < 0 ? ": signal " : ": exit status ") +
-                        std::to_string(end < 0 ? -end : end));
-        ++track->done;
-    }
-    return wrong;
-}
-
-std::string text(change const& c) {
-    return std::to_string(c.bytes) + " bytes at " + std::to_string(c.at) + " become " +
-           std::to_string(c.value);
-}
-
-void check_none(std::vector<std::string> const& wrong, std::vector<change> const& changes) {
-    for (auto const& one : wrong) {
-        auto const i = std::stoull(one.substr(6));
-        UNSCOPED_INFO(one << (i < changes.size() ? " (" + text(changes[i]) + ")" : ""));
-    }
-    CHECK(wrong.empty());
 }
 
 TEST_CASE("every field takes every bad value, before the segment is opened", "[fast]") {

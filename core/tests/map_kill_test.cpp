@@ -597,14 +597,14 @@ TEST_CASE("two dead handles and a living one on the same slots and blocks", "[fa
 }
 
 TEST_CASE("two dead handles and a living one on the same slots and blocks, more", "[medium]") {
-    watchdog const limit(900);
+    watchdog const limit(3000);
     tally t;
     three_handles(rounds(200000), 2, t);
     t.print("three handles, more");
 }
 
 TEST_CASE("two dead handles and a living one on the same slots and blocks, many more", "[stress]") {
-    watchdog const limit(900);
+    watchdog const limit(3000);
     tally t;
     three_handles(rounds(1000000), 3, t);
     t.print("three handles, many more");

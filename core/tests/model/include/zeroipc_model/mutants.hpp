@@ -3,6 +3,7 @@
 /// Weakening every ordered access of a structure, one at a time, and looking which scene notices.
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -50,17 +51,28 @@ inline scene_result explore_mutant(scene_plan const& plan, mutation const& chang
     return result;
 }
 
-/// Looks for a scene that notices: first all with small bounds, then all with their own.
-inline mutant hunt(std::vector<scene_plan> const& plans, mutation const& change, bool whole) {
+/// The most executions of a scene within its own bounds, and of one with deaths for each step of death.
+struct reach {
+    std::uint64_t of_scene;
+    std::uint64_t of_step;
+};
+inline constexpr reach nowhere{0, 0};                     ///< small bounds only
+inline constexpr reach everything{3'000'000, 3'000'000};  ///< all, today
+inline constexpr reach once_more{200'000, 5'000};         ///< where everything has been explored before
+
+/// Looks for a scene that notices: first all with small bounds, then all with their own, as far as told.
+inline mutant hunt(std::vector<scene_plan> const& plans, mutation const& change, reach const& whole) {
     mutant result;
     result.change = change;
+    constexpr reach small{20'000, 500};
     for (unsigned const less : {2U, 0U}) {
-        if (less == 0 && !whole) break;
+        if (less == 0 && whole.of_scene == 0) break;
         for (auto const& plan : plans) {
             effort how;
             how.less_preemptions = less;
             how.less_stale = less > 0 ? 1 : 0;
-            how.executions = less == 0 ? 3'000'000 : plan.victims.empty() ? 20'000 : 500;
+            auto const& most = less == 0 ? whole : small;
+            how.executions = plan.victims.empty() ? most.of_scene : most.of_step;
             how.random = less > 0 ? 2'000 : 20'000;
             auto const seen = explore_mutant(plan, change, how);
             if (seen.right) continue;

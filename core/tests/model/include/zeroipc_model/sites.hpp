@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <string>
@@ -57,6 +58,10 @@ struct access_in_hand {
 /// Of the running thread of the model.
 inline access_in_hand in_hand{};
 
+/// Where the library's headers lie, for the numbers in their comments. Empty: where the compiler says, whose paths may
+/// be relative, or mapped to others.
+inline std::string headers_folder{};
+
 /// One ordered access of the library.
 struct site {
     kind what = kind::load;
@@ -99,21 +104,31 @@ struct site {
     /// "(Q2)", or "(L7) in treiber_stack.hpp, try_push".
     [[nodiscard]] std::string text() const {
         if (letter != 0) return std::string("(") + letter + std::to_string(number) + ")";
-        std::string path(file);
         std::string const name(function);  // GCC adds a template's arguments
         auto const tag = tag_above();
-        return (tag.empty() ? std::string() : tag + " ") + "in " + path.substr(path.rfind('/') + 1) + ", " +
+        return (tag.empty() ? std::string() : tag + " ") + "in " + header() + ", " +
                name.substr(0, name.find('<')) +
                (ordinal > 1 ? " (" + std::to_string(ordinal) + ")" : std::string());
     }
 
 private:
-    /// The number in the comment next above, or in the line itself.
+    /// The file's name, without its folders.
+    [[nodiscard]] std::string header() const {
+        std::string const path(file);
+        return path.substr(path.rfind('/') + 1);
+    }
+    [[nodiscard]] std::filesystem::path path_of_header() const {
+        if (!headers_folder.empty())
+            for (auto const& entry : std::filesystem::recursive_directory_iterator(headers_folder))
+                if (entry.path().filename() == header()) return entry.path();
+        return file;
+    }
+    /// The number in the comment next above, or in the line itself; empty where the header can't be read.
     [[nodiscard]] std::string tag_above() const {
         static std::map<std::string, std::vector<std::string>> files;
-        auto& lines = files[file];
+        auto& lines = files[header()];
         if (lines.empty()) {
-            std::ifstream in(file);
+            std::ifstream in(path_of_header());
             for (std::string line; std::getline(in, line);) lines.push_back(line);
             if (lines.empty()) lines.emplace_back();
         }
