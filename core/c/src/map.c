@@ -5,16 +5,16 @@
 
 char const zeroipc_no_block[] = "a bucket's link names a block that does not exist";
 
-INLINE bool holds(zeroipc_map const* m, word* slot, struct sizes sizes) {
+INLINE bool holds(word* slot, uint64_t const* key, struct sizes sizes) {
     for (uint64_t i = 0; i < sizes.key_words; ++i)
-        if (load_relaxed(&slot[i]) != m->key[i]) return false;
+        if (load_relaxed(&slot[i]) != key[i]) return false;
     return true;
 }
 
 /* Looks for the key in hand, and copies its value if `value` is not NULL. Gives its slot and a header that still stood behind
  * the copy; or NONE, and a header by which the key was absent. */
-INLINE enum zeroipc_result locate_sized(zeroipc_map* m, uint64_t bucket, void* value, struct sight* sight,
-                                        struct sizes sizes) {
+INLINE enum zeroipc_result locate_sized(zeroipc_map const* m, uint64_t bucket, uint64_t const* key,
+                                        void* value, struct sight* sight, struct sizes sizes) {
     struct table const* const t = &m->table;
     word* const header = header_of(t, bucket);
     uint64_t seen = load_acquire(header); /* (M1) */
@@ -27,7 +27,7 @@ INLINE enum zeroipc_result locate_sized(zeroipc_map* m, uint64_t bucket, void* v
                 whole = false;
                 break;
             }
-            if (!holds(m, from, sizes)) continue;
+            if (!holds(from, key, sizes)) continue;
             if (value != NULL) read_words(value, from + sizes.key_words, sizes.value);
             /* (M11) acquire fence: were these the bytes of a later owner of the slot, the version would show it.
              * Partner: (M10). */
@@ -53,8 +53,8 @@ INLINE enum zeroipc_result locate_sized(zeroipc_map* m, uint64_t bucket, void* v
 }
 
 enum zeroipc_result zeroipc_locate(zeroipc_map* m, uint64_t bucket, void* value, struct sight* sight) {
-    return is_one_word_each(m) ? locate_sized(m, bucket, value, sight, ONE_WORD_EACH)
-                               : locate_sized(m, bucket, value, sight, sizes_of(m));
+    return is_one_word_each(m) ? locate_sized(m, bucket, m->key, value, sight, ONE_WORD_EACH)
+                               : locate_sized(m, bucket, m->key, value, sight, sizes_of(m));
 }
 
 /* Whether a key that was not found is absent for certain: the second look behind a negative answer. Not needed before a commit,
@@ -65,14 +65,14 @@ bool zeroipc_confirmed_absent(struct table const* t, uint64_t bucket, struct sig
     return same_content(load_acquire(header_of(t, bucket)), sight->now);
 }
 
-/* `copy` has room for a value: what is read under a change must not reach the caller. */
-INLINE enum zeroipc_result find_sized(zeroipc_map* m, void const* key, void* value, void* copy,
-                                      struct sizes sizes) {
-    uint64_t const bucket = take_key(m, key, sizes);
+/* `words` has room for the key, `copy` for a value: what is read under a change must not reach the caller. */
+INLINE enum zeroipc_result find_sized(zeroipc_map const* m, void const* key, uint64_t* words, void* value,
+                                      void* copy, struct sizes sizes) {
+    uint64_t const bucket = take_key(m, words, key, sizes);
     struct sight sight = {0, NONE};
     for (uint64_t round = 0; round < ZEROIPC_PATIENCE; ++round) {
         enum zeroipc_result const result =
-            locate_sized(m, bucket, value != NULL ? copy : NULL, &sight, sizes);
+            locate_sized(m, bucket, words, value != NULL ? copy : NULL, &sight, sizes);
         if (unlikely(result != ZEROIPC_OK)) return result;
         if (likely(sight.slot != NONE)) {
             if (value != NULL) copy_item(value, copy, sizes.value);
@@ -86,9 +86,10 @@ INLINE enum zeroipc_result find_sized(zeroipc_map* m, void const* key, void* val
 enum zeroipc_result zeroipc_map_find(zeroipc_map* m, void const* key, void* value) {
     enum zeroipc_result const result = refuse_forked(m->handle.memory);
     if (unlikely(result != ZEROIPC_OK)) return result;
+    uint64_t word_of_key = 0;
     uint64_t copy = 0;
-    return is_one_word_each(m) ? find_sized(m, key, value, &copy, ONE_WORD_EACH)
-                               : find_sized(m, key, value, m->old, sizes_of(m));
+    return is_one_word_each(m) ? find_sized(m, key, &word_of_key, value, &copy, ONE_WORD_EACH)
+                               : find_sized(m, key, m->key, value, m->old, sizes_of(m));
 }
 
 struct waiter {
@@ -109,7 +110,7 @@ enum zeroipc_result zeroipc_map_erase(zeroipc_map* m, void const* key) {
     struct table* const t = &m->table;
     enum zeroipc_result result = refuse_forked(m->handle.memory);
     if (result != ZEROIPC_OK) return result;
-    uint64_t const bucket = take_key(m, key, sizes_of(m));
+    uint64_t const bucket = take_key(m, m->key, key, sizes_of(m));
     uint32_t pauses = 1;
     struct sight sight = {0, NONE};
     for (uint64_t round = 0; round < ZEROIPC_PATIENCE; ++round) {

@@ -171,11 +171,11 @@ static inline bool is_one_word_each(zeroipc_map const* m) {
 }
 #define INLINE static inline __attribute__((always_inline))
 
-/* Takes the key in hand; its bucket. */
-INLINE uint64_t take_key(zeroipc_map* m, void const* key, struct sizes sizes) {
-    m->key[sizes.key_words - 1] = 0;
-    copy_item(m->key, key, m->key_size);
-    return zeroipc_bucket_of(zeroipc_hash(m->key, sizes.key_words, m->table.seed), m->table.bucket_count);
+/* Takes the key in hand, as words; its bucket. */
+INLINE uint64_t take_key(zeroipc_map const* m, uint64_t* words, void const* key, struct sizes sizes) {
+    words[sizes.key_words - 1] = 0;
+    copy_item(words, key, m->key_size);
+    return zeroipc_bucket_of(zeroipc_hash(words, sizes.key_words, m->table.seed), m->table.bucket_count);
 }
 
 extern char const zeroipc_no_block[];

@@ -69,7 +69,7 @@ static enum zeroipc_result write_key(zeroipc_map* m, void const* key, struct wis
     struct table* const t = &m->table;
     enum zeroipc_result result = refuse_forked(m->handle.memory);
     if (unlikely(result != ZEROIPC_OK)) return result;
-    uint64_t const bucket = take_key(m, key, sizes_of(m));
+    uint64_t const bucket = take_key(m, m->key, key, sizes_of(m));
     struct holding mine = {NONE, false};
     uint32_t pauses = 1;
     struct sight sight = {0, NONE};

@@ -1,5 +1,5 @@
-// What single operations cost in C as a multiple of what they cost in C++: one process, both libraries, one structure each in one
-// segment; rounds in random order, paired. Prints medians, quartiles, and the ratio's median with a 95% bootstrap interval.
+// What single operations cost in C as a multiple of what they cost in C++: one process, both libraries, the very same structures;
+// rounds in random order, paired. Prints medians, quartiles, and the ratio's median with a 95% bootstrap interval.
 //   zeroipc_c_compare [ROUNDS]
 
 #include <zeroipc.h>
@@ -94,14 +94,10 @@ int main(int count, char** words) {
     zeroipc_queue* c_queue = nullptr;
     zeroipc_stack* c_stack = nullptr;
     zeroipc_map* c_map = nullptr;
-    must(zeroipc_queue_create(c_memory, "c-queue", 1024, sizeof(number), 64, &c_queue));
-    must(zeroipc_stack_create(c_memory, "c-stack", 1024, sizeof(number), 32, &c_stack));
-    zeroipc_map_options const options{8, 1, 1};
-    must(zeroipc_map_create(c_memory, "c-map", keys, sizeof(number), sizeof(number), &options, &c_map));
-    for (number key = 0; key < keys; ++key) {
-        map.insert(key, key);
-        must(zeroipc_map_insert(c_map, &key, &key));
-    }
+    must(zeroipc_queue_open(c_memory, "queue", sizeof(number), &c_queue));
+    must(zeroipc_stack_open(c_memory, "stack", sizeof(number), &c_stack));
+    must(zeroipc_map_open(c_memory, "map", sizeof(number), sizeof(number), &c_map));
+    for (number key = 0; key < keys; ++key) map.insert(key, key);
     auto const key_of = [](number i) { return i * 7919 % keys; };
 
     number item = 0;

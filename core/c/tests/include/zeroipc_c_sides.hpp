@@ -193,11 +193,12 @@ inline void make_map(language which, std::string const& name, number capacity, s
     }
 }
 template <class Cpp>
-void make_items(language which, std::string const& name, number capacity, std::uint32_t slots) {
+void make_items(language which, std::string const& name, number capacity, std::uint32_t slots,
+                number bytes = 1 << 16) {
     if constexpr (std::is_same_v<Cpp, cpp_queue>)
-        make_queue(which, name, capacity, slots);
+        make_queue(which, name, capacity, slots, bytes);
     else
-        make_stack(which, name, capacity, slots);
+        make_stack(which, name, capacity, slots, bytes);
 }
 
 /// Whether every block of the map "x" has its owner, and no slot is reserved or closing.
