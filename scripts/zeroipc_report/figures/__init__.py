@@ -12,7 +12,8 @@ from ..summary import Analysis, analyse
 from . import behaviour, cores, latency, policy, rows, sweeps
 from .base import Drawing, Drawn, Source, looks_of, save, saved, style
 
-__all__ = ["Drawing", "Drawn", "FAMILIES", "Source", "draw_all", "drawings", "looks_of", "save_all", "saved", "source_of", "style"]
+__all__ = ["Drawing", "Drawn", "FAMILIES", "Source", "draw_all", "drawings", "looks_of", "save",
+           "save_all", "saved", "source_of", "style"]
 
 # In the order in which a section shows them: the overview first, single runs last.
 FAMILIES = (cores, policy, sweeps, rows, latency, behaviour)
