@@ -161,3 +161,14 @@ def test_a_latency_run_is_judged_by_its_99th_percentile(write, lines):
     row = records.load(write(lines[:1])).frame.iloc[0]
     assert row["value"] == 900.0
     assert row["usable"]
+
+
+@pytest.mark.parametrize("recorded, expected", [(0.75, 0.75), (None, 0.8)])
+def test_fairness_is_the_recorded_one_or_that_of_the_workers(write, lines, recorded, expected):
+    workers = [dict(lines[0]["workers"][0], role="worker", successes=done, retries=done) for done in (100, 300)]
+    lines[0].update(mode="throughput", workers=workers, fairness=recorded, latency=None, verification=None, throughput={
+        "operations": 400, "operation": "push or pop", "operations_per_s": 4e6})
+    row = records.load(write(lines[:1])).frame.iloc[0]
+    assert row["fairness"] == pytest.approx(expected)
+    assert row["shares"] == pytest.approx((0.5, 1.5))
+    assert row["retries"] == pytest.approx(1)

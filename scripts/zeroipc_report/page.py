@@ -87,7 +87,8 @@ def _axis(one: AxisFindings) -> Dict[str, Any]:
     counts = ", ".join(f"{verdict.value} {count}" for verdict, count in one.counts.items() if count)
     return {"structure": one.structure, "axis": one.axis, "shared": one.shared, "counts": counts,
             "total": sum(one.counts.values()),
-            "sentences": [{"word": heading(of), "kind": _kind(of), "sentence": text} for of, text in one.sentences]}
+            "sentences": [{"word": heading(of), "kind": heading(of).replace(" ", "-"), "sentence": text}
+                          for of, text in one.sentences]}
 
 
 def heading(one: Comparison) -> str:

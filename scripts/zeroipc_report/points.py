@@ -179,8 +179,8 @@ def _mechanism(record: Dict[str, Any]) -> Dict[str, Any]:
         "refused": per_operation(refused),
         "cycles": per_operation([_number((one.get("counters") or {}).get("cycles")) for one in workers]),
         "cache_misses": per_operation([_number((one.get("counters") or {}).get("cache-misses")) for one in workers]),
-        # Records from before there was a fairness have the workers that it is of.
-        "fairness": _number(record.get("fairness", _jain(shares))),
+        # Where the harness says none, the workers still tell it.
+        "fairness": _number(_jain(shares) if record.get("fairness") is None else record["fairness"]),
         "shares": shares,
         "hiccup_ns": max((one for one in longest if not math.isnan(one)), default=NAN),
     }

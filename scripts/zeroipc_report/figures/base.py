@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
-from contextlib import contextmanager
 from xml.sax.saxutils import escape
 
 import matplotlib
@@ -155,16 +154,18 @@ def tight_box(figure: Figure) -> Any:
     return figure.get_tightbbox(figure.canvas.get_renderer()).padded(0.08)
 
 
-def save(drawing: Drawing, target: Path) -> Drawn:
-    """Writes PNG, SVG and CSV; answers the figure with its SVG made fit for a page."""
+def save(drawing: Drawing, target: Path) -> None:
+    """Writes PNG, SVG and CSV."""
     box = tight_box(drawing.figure)
     drawing.figure.savefig(target / f"{drawing.name}.png", bbox_inches=box)
-    buffer = io.StringIO()
-    drawing.figure.savefig(buffer, format="svg", bbox_inches=box,
+    drawing.figure.savefig(target / f"{drawing.name}.svg", bbox_inches=box,
                            metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    svg = buffer.getvalue()
-    (target / f"{drawing.name}.svg").write_text(svg, encoding="utf-8")
     drawing.data.to_csv(target / f"{drawing.name}.csv", index=False, float_format="%.9g")
+
+
+def saved(drawing: Drawing, target: Path) -> Drawn:
+    """A figure that was saved, with its SVG made fit for a page."""
+    svg = (target / f"{drawing.name}.svg").read_text(encoding="utf-8")
     return Drawn(drawing.name, drawing.title, drawing.caption, drawing.section, drawing.alt,
                  inline(svg, drawing.name, drawing.tips))
 

@@ -80,9 +80,9 @@ def _timeline(source: Source, structure: str, point: Point, rows: pd.DataFrame) 
                "changed for good, by the harness's change-point test. At the right end of each heading, the longest time "
                "that a worker stood still between two looks at the clock (a hiccup), over all runs. The default, other "
                "algorithms and backoffs; the data of others is in their records.")
-    alt = f"{title}. " + "; ".join(f"{name}: longest hiccup {_hiccup(rows[rows['variant'] == name])}, "
-                                   f"{int(rows[rows['variant'] == name]['steady_from'].fillna(0).gt(0).sum())} runs with a change"
-                                   for name in names) + "."
+    changes = rows["steady_from"].fillna(0).gt(0).groupby(rows["variant"]).sum()
+    alt = f"{title}. " + "; ".join(f"{name}: longest hiccup {_hiccup(rows[rows['variant'] == name])}, {changes[name]} runs "
+                                   "with a change" for name in names) + "."
     return Drawing(f"timeline-{structure}-{point.workers}-{point_slug(point)}", title, caption, alt, structure, figure,
                    data[["variant", "run", "round", "ms", "million_per_s"]], tips)
 
@@ -169,8 +169,8 @@ def _fairness(source: Source, structure: str, point: Point, rows: pd.DataFrame) 
     caption = (f"Every dot is a {of}'s part of what all {of}s did in a run, as a multiple of an equal part; the bar goes "
                "from the least to the largest part, each the median over the runs. Jain's index is 1 if all are equal, and "
                f"1/n if one of n does all. In the metric of throughput each {of} counts.")
-    alt = f"{title}. " + "; ".join(f"{name}: Jain's index {wording.number(here[here['variant'] == name]['fairness'].median())}"
-                                   for name in names) + "."
+    indices = here.groupby("variant")["fairness"].median()
+    alt = f"{title}. " + "; ".join(f"{name}: Jain's index {wording.number(indices[name])}" for name in names) + "."
     return Drawing(f"fairness-{structure}-{point.workers}-{point_slug(point)}", title, caption, alt, structure, figure,
                    pd.concat(parts), tips)
 

@@ -72,12 +72,14 @@ def _spread(figure: matplotlib.figure.Figure, square: float, width: float, probe
     apart = probed["separate_cores"].map(lambda known: known is True).to_numpy()
     order = np.arange(len(probed))
     values = probed["probe_ns"].to_numpy()
-    for chosen, colour, marker, name in ((apart, "#0072B2", "o", "separate cores"), (~apart, "#D55E00", "s", "one core, or moved")):
+    for chosen, colour, marker, name in ((apart, "#0072B2", "o", "separate cores"),
+                                         (~apart, "#D55E00", "s", "one core, or moved")):
         if chosen.any():
             dots = axes.scatter(order[chosen], values[chosen], s=5, color=colour, marker=marker, alpha=0.5, linewidths=0,
                                 rasterized=len(probed) > 300)
-            tip(tips, dots, f"{name}: {int(chosen.sum())} runs, median {wording.number(float(np.median(values[chosen])))} ns")
-            axes.text(1.01, float(np.median(values[chosen])), f"{name}\n{int(chosen.sum())} runs", color=colour,
+            middle = float(np.median(values[chosen]))
+            tip(tips, dots, f"{name}: {int(chosen.sum())} runs, median {wording.number(middle)} ns")
+            axes.text(1.01, middle, f"{name}\n{int(chosen.sum())} runs", color=colour,
                       fontsize=7.5, va="center", transform=axes.get_yaxis_transform())
     axes.set_ylim(0, values.max() * 1.1)
     ticks.linear_ticks(axes.yaxis, 5)

@@ -175,11 +175,12 @@ def _loads(source: Source, structure: str, points: List[Point], rows: pd.DataFra
     loads = [point.axis("load_percent") for point in points]
     variants = source.ordered(rows[rows["point"].isin(points)]["variant"])
     names = policies.short_names(variants)
-    shown = {column: percent for column, percent in TAILS.items() if rows[rows["point"].isin(points)][column].notna().any()}
-    columns = 1 if source.narrow else 3
-    figure, every, _ = grid_of(len(shown), source.width, source.width / columns - 0.01, 2.0 if source.narrow else 3.2, columns)
-    figure.subplots_adjust(wspace=0.62, hspace=0.45, left=0.08, right=0.86)
     here = rows[rows["point"].isin(points)]
+    shown = {column: percent for column, percent in TAILS.items() if here[column].notna().any()}
+    columns = 1 if source.narrow else 3
+    height = 2.0 if source.narrow else 3.2
+    figure, every, _ = grid_of(len(shown), source.width, source.width / columns - 0.01, height, columns)
+    figure.subplots_adjust(wspace=0.62, hspace=0.45, left=0.08, right=0.86)
     data = here.assign(load_percent=[point.axis("load_percent") for point in here["point"]])
     low, high = here[list(shown)].min().min() * 0.75, here[list(shown)].max().max() * 1.4
     for axes, (column, percent) in zip(every, shown.items()):

@@ -93,7 +93,7 @@ def _draw(source: Source, structure: str, axis: str, panels: List[Panel]) -> Dra
     height = PANEL_IN[1] * (0.8 if source.narrow else 1) + (0.7 if counted else 0)
     top = 0.3 if source.narrow else 0.75
     figure = new_figure(source.width, height * lines + top)
-    outer = figure.add_gridspec(lines, columns, hspace=0.75 / (height - 0.75), wspace=0.75, left=0.07,
+    outer = figure.add_gridspec(lines, columns, hspace=0.95 / (height - 0.95), wspace=0.75, left=0.07,
                                 right=0.87 if columns > 1 else 0.68, top=1 - top / (height * lines + top),
                                 bottom=0.5 / (height * lines + top))
     tips: Dict[str, str] = {}
@@ -196,7 +196,8 @@ def _strip(source: Source, axes: Axes, axis: str, data: pd.DataFrame, variants: 
             axes.plot(medians.index, medians, color=source.looks[name].colour, marker=source.looks[name].marker,
                       markersize=3.5, linewidth=1)
             top = max(top, medians.max())
-    axes.set_ylim(-0.04 * (top or 1), (top or 1) * 1.15)
+    top = max(top, 0.01)  # less is nothing, whatever its shape
+    axes.set_ylim(-0.04 * top, top * 1.15)
     ticks.linear_ticks(axes.yaxis, 2)
     axes.grid(axis="y")
     axes.set_ylabel("retries\nan op.", fontsize=7.5)

@@ -32,7 +32,7 @@ def ratio_ticks(axis: Axis, low: float, high: float, few: bool = False) -> None:
     width = high / low
     if width < 1.6:
         ticks: Sequence[float] = (0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.4)
-    elif width < 6:
+    elif width < 12:
         ticks = (0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5)
     elif width < 200:
         ticks = (0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
