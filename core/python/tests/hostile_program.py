@@ -1,7 +1,7 @@
 """Spoiled segments, in a process of its own: `hostile_program.py NAME FIRST LAST` tries the seeds from FIRST to LAST.
 
-Each takes a golden image or a lively segment, spoils it by rules that the seed chooses (fields take bad values, bits flip, bytes and
-words are random, the object is cut), and uses it: before it is opened and while it is open. The outcome is an error of ours or
+Each takes a golden image, spoils it by rules that the seed chooses (fields take bad values, bits flip, bytes and words are
+random, the object is cut), before it is opened or while it is open, and uses it. The outcome is an error of ours or
 spoiled data; anything else ends the process with another status.
 """
 

@@ -94,9 +94,10 @@ IDS = [f"{kind.__name__}-{operation}-{items}".replace(" ", "-") for kind, operat
 @pytest.mark.medium
 @pytest.mark.parametrize("kind, operation, items", CASES, ids=IDS)
 def test_ours_dies_before_each_step(name, kind, operation, items):
-    """Its recovery is killed too, before each of its steps in turn."""
+    """Its recovery is killed too, before one of its steps."""
     allowed = _allowed(kind, operation, items)
-    for step in range(1, 1000):
+    # Of operations in a row, every third step: the same come again and again.
+    for step in [*range(1, 40), *range(40, 1000, 3)]:
         with Memory.create(name, 1 << 16) as memory:
             survivor = _make(memory, kind, items)
 
@@ -155,7 +156,7 @@ CPP = [(kind, operation, items) for kind, operation, items in CASES if " " not i
 @pytest.mark.parametrize("kind, operation, items", CPP, ids=[i for i, c in zip(IDS, CASES) if c in CPP])
 def test_cpp_dies_before_each_step(name, new_peer, kind, operation, items):
     noun = kind.__name__.lower()
-    command = {"push": ["push", 99], "pop": ["pop"], "insert": ["insert", 99, 99], "assign": ["assign", 1, 99], "erase": ["erase", 1]}
+    words = {"push": [99], "pop": [], "insert": [99, 99], "assign": [1, 99], "erase": [1]}[operation]
     allowed = _allowed(kind, operation, items)
     for step in range(1, STEPS):
         with Memory.create(name, 1 << 16) as memory:
@@ -164,8 +165,7 @@ def test_cpp_dies_before_each_step(name, new_peer, kind, operation, items):
             peer("open", name)
             assert peer(f"{noun}-open", "it") == "1"
             peer("die", step)
-            verb, *arguments = command[operation]
-            peer.start(f"{noun}-{verb}", *arguments)
+            peer.start(f"{noun}-{operation}", *words)
             ended = peer.answer() is not None
             if not ended:
                 assert peer.died()

@@ -115,7 +115,7 @@ class ExchangeRing:
         try:
             while n < count:
                 if rounds == 0:
-                    raise Corrupt(f"queue: no progress was possible for {self.patience} rounds; a peer overwrote it: make it anew")
+                    raise Corrupt(f"queue: no progress was possible for {patience} rounds; a peer overwrote it: make it anew")
                 rounds -= 1
                 i = position & index_mask
                 turn = ((position >> lap) * 2 + parity) & turn_mask
