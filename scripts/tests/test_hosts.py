@@ -3,6 +3,7 @@
 import copy
 
 import make_records
+import pandas as pd
 import pytest
 
 from zeroipc_report import figures, records, summary, wording
@@ -71,10 +72,13 @@ def test_the_numbers_to_show_are_of_processes(folder):
     assert pipe.ratio == next(one for one in summary.targets(alone) if "pipe" in one.statement).ratio
 
 
-def test_each_host_has_its_own_figures(folder):
-    names = [one.name for one in figures.draw_all(folder) if one.name.startswith("throughput-")]
-    assert len(set(names)) == len(names) >= 2
-    assert sum("threads" in name for name in names) == len(names) // 2
+def test_figures_say_of_which_host_they_are(folder):
+    drawn = list(figures.drawings(figures.source_of(summary.analyse(folder))))
+    names = [one.name for one in drawn]
+    assert len(set(names)) == len(names)
+    cells = pd.concat([one.data for one in drawn if one.name.startswith("cells-queue-throughput")])
+    assert set(cells[cells["variant"] == PEER]["host"]) == {"threads"}
+    assert set(cells[cells["variant"] == make_records.DEFAULT]["host"]) == {"processes", "threads"}
 
 
 def test_records_from_before_there_were_threads_are_of_processes(folder):

@@ -78,7 +78,7 @@ def test_the_page_and_the_terminal_have_the_table(write, capsys):
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert 'id="kills"' in page and "Behind / before" in page and "0.500" in page
     stream = io.StringIO()
-    tables.show(records.load(folder), stream)
+    tables.show(summary.analyse(records.load(folder)), stream)
     assert "Kills, 1P1C, 8 B, capacity 1024" in stream.getvalue()
     assert "3 of 3" in stream.getvalue()
 

@@ -128,9 +128,9 @@ def _table(data: pd.DataFrame, mode: str) -> pd.DataFrame:
         workers=[point.workers for point in data["point"]],
         payload_bytes=[point.payload_bytes for point in data["point"]],
         capacity=[point.capacity for point in data["point"]],
-        workload=[point.workload for point in data["point"]],
+        host=[point.host for point in data["point"]], workload=[point.workload for point in data["point"]],
         flags=data["flags"].map(" ".join)).rename(columns={"value": VALUE[mode]})
-    return table[["workers", "payload_bytes", "capacity", "workload", "variant", "run", "round", "position",
+    return table[["workers", "payload_bytes", "capacity", "host", "workload", "variant", "run", "round", "position",
                   VALUE[mode], "separate_cores", "oversubscribed", "flags", *MECHANISMS]]
 
 
