@@ -265,28 +265,6 @@ std::string remarks_on(zeroipc::variants::variant_info const& v) {
     return text;
 }
 
-/// What a line of the list says behind a variant's properties.
-std::string remarks_on(zeroipc::variants::variant_info const& v) {
-    std::string text;
-    if (v.is_default) text += " (default)";
-    if (v.unsafe) text += " (wrong on purpose)";
-    if (v.max_producers != zeroipc::variants::any_number)
-        text += " (producers: " + std::to_string(v.max_producers) + ")";
-    if (v.max_consumers != zeroipc::variants::any_number)
-        text += " (consumers: " + std::to_string(v.max_consumers) + ")";
-    if (!v.takes.ends_with("of any size")) text += " (" + v.takes + ")";
-    if (!v.note.empty()) text += " (here " + v.note + ")";
-    return text;
-}
-
-/// "processes", "threads" or both.
-std::vector<std::string> hosts_of(std::string const& variant) {
-    std::vector<std::string> names;
-    for (auto const host : {Host::processes, Host::threads})
-        if (can_be_hosted(variant, host)) names.emplace_back(to_string(host));
-    return names;
-}
-
 /// What a line of the list says behind a peer's source.
 std::string remarks_on(PeerInfo const& peer) {
     std::string text = peer.between_processes ? "" : " (threads only)";
