@@ -1,5 +1,7 @@
 // M. Pöter's xenium.
 
+#include <array>  // what follows uses it and does not include it
+
 #include <xenium/reclamation/generic_epoch_based.hpp>
 #include <xenium/vyukov_bounded_queue.hpp>
 #include <xenium/vyukov_hash_map.hpp>
