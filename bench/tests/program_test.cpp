@@ -785,14 +785,18 @@ TEST_CASE("threads are a cell of their own beside processes, in its name, in its
     CHECK(outcome.status == 0);
     CHECK_THAT(outcome.out, Contains("/5ms/threads/iterations:1/manual_time"));
     std::map<std::string, std::size_t> hosts;
+    std::size_t of_kernel = 0;
     for (auto const& record : records_in(folder.path())) {
         check_good(record);
         ++hosts[record["host"]];
+        of_kernel += is_kernel_queue(record["variant"].get<std::string>()) ? 1U : 0U;
         bool const named = record["cell"].get<std::string>().ends_with("/threads");
         CHECK(named == (record["host"] == "threads"));
         CHECK(record["kind"] != "peer");
     }
-    CHECK(hosts == std::map<std::string, std::size_t>{{"processes", 3}, {"threads", 2}});  // the pipe is once
+    CHECK(hosts["threads"] == 2);
+    CHECK(of_kernel >= 2);  // some machines permit no message queue
+    CHECK(hosts["processes"] == hosts["threads"] + of_kernel);
 }
 
 TEST_CASE("a dry run prints the plan and measures nothing", "[fast]") {
@@ -876,7 +880,7 @@ TEST_CASE("a suite is found beside the program from any folder, and relative pat
                     {.cwd = folder.path().string()});
     INFO(outcome.err);
     CHECK(outcome.status == 0);
-    CHECK_THAT(outcome.err, StartsWith("smoke: "));
+    CHECK_THAT(outcome.err, Contains("smoke: "));
     auto const records = records_in(folder / "here");
     CHECK(records.size() >= 5);
     for (auto const& record : records) {

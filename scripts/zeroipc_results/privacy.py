@@ -23,6 +23,8 @@ PATH = re.compile(r"""(?:^|[\s="':,;(<@\[]|(?:^|\s)-[A-Za-z]+)"""
                   r"""(?:/(?!(?:dev|proc|sys)/)[\w.+\-]+(?:/[\w.+\-]+)+|~/[\w.]|[A-Za-z]:\\\w)""")
 COMMON = frozenset({"root", "user", "admin", "ubuntu", "debian", "runner", "test", "localhost", "unknown", "linux"})
 
+HOSTS = ("processes", "threads")  # what hosts a cell's workers: no name of a machine
+
 
 def identity() -> Set[str]:
     """The names of this host and of who is asking, but for those that say nothing."""
@@ -44,7 +46,7 @@ def findings(folder: Path, names: Sequence[str] = ()) -> List[str]:
         path = folder / name
         if path.is_file():
             for where, key, text in _texts(path):
-                if key.lower() in PRIVATE_KEYS or PATH.search(text) or (named and named.search(text)):
+                if _is_private(key, text) or PATH.search(text) or (named and named.search(text)):
                     found.append(f"{name}, {where}: {text[:120]!r}")
     return found
 
@@ -68,12 +70,16 @@ def strip(folder: Path) -> List[str]:
     return changed
 
 
+def _is_private(key: str, value: Any) -> bool:
+    return key.lower() in PRIVATE_KEYS and not (key == "host" and value in HOSTS)
+
+
 def _cleaned(value: Any) -> Any:
     if isinstance(value, list):
         return [_cleaned(item) for item in value]
     if not isinstance(value, dict):
         return value
-    kept: Dict[str, Any] = {key: _cleaned(item) for key, item in value.items() if key.lower() not in PRIVATE_KEYS}
+    kept: Dict[str, Any] = {key: _cleaned(item) for key, item in value.items() if not _is_private(key, item)}
     if "host_name" in kept:
         kept["host_name"] = "unknown"
     if isinstance(kept.get("executable"), str):

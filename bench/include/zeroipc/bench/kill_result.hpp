@@ -33,14 +33,16 @@ struct Stuck {
 
 struct KillResult {
     bool claims_kill_safety = false;
+    bool sums_equal = false;
+    bool late = false;             ///< the coordinator came too late: there is no throughput after it
+    Inside inside = Inside::none;  ///< where the kill landed
+    int took_slot = -1;  ///< the newcomer's handle slot: 1: the dead one's; 0: another; -1: there are none
     std::uint64_t seed = 0;
     KillPlan plan;
     double planned_ns = 0, killed_ns = 0;  ///< behind the window's start
     double death_ns = 0;                   ///< from the kill until the victim was gone, for the coordinator
-    Inside inside = Inside::none;          ///< where the kill landed
     // Of the process that takes the dead one's place; negative: it never opened the structure.
     double open_ns = -1, recovery_ns = -1;  ///< opening, recovery included; from the kill until it was done
-    int took_slot = -1;                     ///< 1: the dead one's handle slot; 0: another; -1: there are none
     std::string newcomer_error;
     std::vector<Stuck> stuck;
     Intervals intervals;                              ///< the survivors' operations
@@ -48,12 +50,10 @@ struct KillResult {
     double gap_before_ns = 0, gap_after_ns = 0;       ///< a survivor's longest without an operation done
     std::uint64_t operations = 0;                     ///< of the survivors, in the window
     std::uint64_t put = 0, taken = 0;  ///< all that is acknowledged; what was there before and at the end too
-    bool sums_equal = false;
     std::uint64_t order_violations = 0, corrupt_items = 0;
     std::optional<std::uint64_t> lost, unacknowledged;  ///< items (keys); nothing: not counted to the end
     std::optional<std::uint64_t> accepted;              ///< items that go in at the end, up to the capacity
     std::vector<std::string> faults;                    ///< what kill safety forbids
-    bool late = false;  ///< the coordinator came too late: there is no throughput after it
 };
 
 /// Whether the difference between what was taken out and put in is such as a kill inside that operation allows: a push that
