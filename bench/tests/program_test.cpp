@@ -789,7 +789,7 @@ TEST_CASE("threads are a cell of their own beside processes, in its name, in its
     for (auto const& record : records_in(folder.path())) {
         check_good(record);
         ++hosts[record["host"]];
-        of_kernel += is_kernel_queue(record["variant"].get<std::string>()) ? 1U : 0U;
+        of_kernel += zeroipc::bench::is_kernel_queue(record["variant"].get<std::string>()) ? 1U : 0U;
         bool const named = record["cell"].get<std::string>().ends_with("/threads");
         CHECK(named == (record["host"] == "threads"));
         CHECK(record["kind"] != "peer");
