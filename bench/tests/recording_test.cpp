@@ -135,9 +135,14 @@ TEST_CASE("every variant of the catalogue can be recorded, and those that claim 
     auto const topology = Topology::this_machine();
     for (auto const& variant : recordable_variants()) {
         auto options = options_for(variant.name, rounds(5'000), variant.kill_safe ? 1 : 0);
-        auto const history = record(topology, options);
+        auto history = record(topology, options);
         CHECK(history.structure == variant.structure);
-        auto const judged = judge(history);
+        auto judged = judge(history);
+        // A worker that is off its CPU inside an operation can leave more orders than the steps allow: that is no verdict.
+        for (int again = 0; again < 3 && judged.verdict == Verdict::undecided; ++again) {
+            history = record(topology, options);
+            judged = judge(history);
+        }
         INFO(variant.name << ": " << judged.rule << ": " << judged.why);
         if (variant.linearizable) {
             CHECK(judged.verdict == Verdict::linearizable);
