@@ -14,10 +14,11 @@
 #include <numeric>
 #include <optional>
 #include <set>
-#include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "commanded.hpp"
 #include "commands/explain_command.hpp"
 #include "explain/disassembly.hpp"
 #include "explain/explained.hpp"
@@ -25,6 +26,8 @@
 #include "zeroipc/bench/subject.hpp"
 
 using namespace zeroipc::bench;
+using zeroipc::bench::testing::Commanded;
+using zeroipc::bench::testing::commanded;
 using zeroipc::bench::testing::Folder;
 namespace fs = std::filesystem;
 using Catch::Matchers::Contains;
@@ -33,17 +36,8 @@ using nlohmann::json;
 
 namespace {
 
-struct Outcome {
-    int status;
-    std::string out, err;
-};
-
-Outcome explain(std::vector<char const*> arguments) {
-    arguments.insert(arguments.begin(), "explain");
-    std::ostringstream out;
-    std::ostringstream err;
-    int const status = explain_command(static_cast<int>(arguments.size()), arguments.data(), out, err);
-    return {status, out.str(), err.str()};
+Commanded explain(std::vector<char const*> arguments) {
+    return commanded(explain_command, "explain", std::move(arguments));
 }
 
 std::uint64_t sum_of(std::vector<Part> const& parts) {

@@ -1,6 +1,7 @@
 // What is said of peers, and where they stand in a plan.
 
 #include "zeroipc/bench/peers.hpp"
+#include "complaint.hpp"
 
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -15,19 +16,9 @@
 
 using namespace zeroipc::bench;
 using Catch::Matchers::Contains;
+using zeroipc::bench::testing::complaint;
 
 namespace {
-
-/// What f refuses with; empty if it does not.
-template <class F>
-std::string complaint(F&& f) {
-    try {
-        f();
-    } catch (PlanError const& error) {
-        return error.what();
-    }
-    return {};
-}
 
 Suite suite_of(std::vector<std::string> variants, std::vector<Host> hosts = {}) {
     Suite suite;

@@ -1,4 +1,5 @@
 #include "zeroipc/bench/plan.hpp"
+#include "complaint.hpp"
 #include "zeroipc/bench/peers.hpp"
 
 #include <unistd.h>
@@ -25,23 +26,13 @@
 using namespace zeroipc::bench;
 using Catch::Matchers::Contains;
 using Catch::Matchers::StartsWith;
+using zeroipc::bench::testing::complaint;
 
 namespace {
 
 constexpr char const* default_queue = "queue/exchange/acq_rel/exp/compact";
 constexpr char const* ticket_queue = "queue/ticket/acq_rel/exp/compact";
 constexpr char const* mutex_queue = "queue/mutex/-/-/compact";
-
-/// What f refuses with; empty if it does not.
-template <class F>
-std::string complaint(F&& f) {
-    try {
-        f();
-    } catch (PlanError const& error) {
-        return error.what();
-    }
-    return {};
-}
 
 Suite suite_of(Sweep sweep) {
     Suite suite;

@@ -1,10 +1,12 @@
 #include "commands/topology_command.hpp"
+#include "commanded.hpp"
 
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "commands/topology_drawing.hpp"
@@ -16,17 +18,8 @@ using Catch::Contains;
 
 namespace {
 
-struct Outcome {
-    int status;
-    std::string out, err;
-};
-
-Outcome run(std::vector<char const*> arguments) {
-    arguments.insert(arguments.begin(), "topology");
-    std::ostringstream out;
-    std::ostringstream err;
-    int const status = topology_command(static_cast<int>(arguments.size()), arguments.data(), out, err);
-    return {status, out.str(), err.str()};
+Commanded run(std::vector<char const*> arguments) {
+    return commanded(topology_command, "topology", std::move(arguments));
 }
 
 char const* const small = "pack:1 l3:1(size=8388608) l2:2(size=1310720) core:1 pu:1";

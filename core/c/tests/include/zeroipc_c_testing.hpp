@@ -9,15 +9,14 @@
 #include <cstdint>
 #include <cstring>
 #include <fstream>
-#include <iomanip>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "zeroipc_golden.hpp"
 #include "zeroipc_testing.hpp"
 
 namespace zeroipc::testing::c {
@@ -104,34 +103,10 @@ inline nlohmann::json json_of(std::string const& file) {
     return nlohmann::json::parse(in);
 }
 
-/// A golden image, as bytes (format/layout.md).
+/// A golden image, by its file's name.
 inline std::string image_of(std::string const& file, std::uint64_t bytes) {
-    std::string image(bytes, '\0');
-    std::ifstream in(std::string(ZEROIPC_FORMAT_DIR) + "/golden/" + file);
-    INFO("reading " << file);
-    REQUIRE(in);
-    for (std::string line; std::getline(in, line);) {
-        std::istringstream words(line);
-        std::size_t offset = 0;
-        words >> std::hex >> offset;
-        for (unsigned byte = 0, i = 0; words >> byte; ++i) image.at(offset + i) = static_cast<char>(byte);
-    }
-    return image;
+    return golden_image(std::string(ZEROIPC_FORMAT_DIR) + "/golden/" + file, bytes);
 }
-
-/// As the golden files have it, so that a failed comparison can be read.
-inline std::string listing(std::string const& image) {
-    std::ostringstream text;
-    text << std::hex << std::setfill('0');
-    for (std::size_t at = 0; at < image.size(); at += 16) {
-        auto const part = image.substr(at, 16);
-        if (part.find_first_not_of('\0') == std::string::npos) continue;
-        text << std::setw(8) << at << ' ';
-        for (char const byte : part)
-            text << ' ' << std::setw(2) << unsigned{static_cast<unsigned char>(byte)};
-        text << '\n';
-    }
-    return text.str();
-}
+using testing::listing;
 
 }  // namespace zeroipc::testing::c
