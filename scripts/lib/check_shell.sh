@@ -3,7 +3,7 @@
 set -euo pipefail
 
 scripts=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd -P)
-files=("$scripts"/{bench,compare,core-to-core,micro,results,selftest,test,topology} "$scripts"/lib/*.sh)
+files=("$scripts"/{bench,compare,core-to-core,micro,report,results,selftest,test,topology} "$scripts"/lib/*.sh)
 for file in "${files[@]}"; do
   bash -n "$file"
 done

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from zeroipc_report import figures, records, summary, wording
+from zeroipc_report.figures import latency, policy, sweeps
 
 PEER = "peer/queue/boost-lockfree"
 FACTOR = {"threads": 3.0, PEER: 0.5}  # of the default's rate between processes; the peer's of the threads'
@@ -79,6 +80,13 @@ def test_figures_say_of_which_host_they_are(folder):
     cells = pd.concat([one.data for one in drawn if one.name.startswith("cells-queue-throughput")])
     assert set(cells[cells["variant"] == PEER]["host"]) == {"threads"}
     assert set(cells[cells["variant"] == make_records.DEFAULT]["host"]) == {"processes", "threads"}
+
+
+def test_points_of_both_hosts_are_in_no_group(folder):
+    points = sorted(set(folder.frame["point"]), key=lambda point: point.order)
+    compared = summary.comparisons(folder.frame)
+    groups = [*latency._same_but_load(points), policy._contention(compared), *sweeps.lines_of(points, "workers")]
+    assert groups and all(len({point.host for point in group}) == 1 for group in groups if group)
 
 
 def test_records_from_before_there_were_threads_are_of_processes(folder):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Dict, List, Optional, Tuple
 
 from .policies import structure_of
@@ -46,6 +46,11 @@ class Point:
         return (self.mode != "throughput", self.mode, self.producers + self.consumers, self.producers,
                 self.payload_bytes, capacity, self.window_ns, self.workload, self.placement, self.diagnosis,
                 self.host)
+
+    def without(self, *names: str) -> Tuple[Any, ...]:
+        """What tells points apart but these axes: points with the same answer differ in nothing else."""
+        own = [getattr(self, one.name) for one in fields(self) if one.name not in ("workload", "axes", *names)]
+        return (*own, *(one for one in self.axes if one[0] not in names))
 
     def axis(self, name: str) -> Any:
         """The value of an axis, also of `workers`, `payload_bytes` and `capacity`; None where the point has it not."""

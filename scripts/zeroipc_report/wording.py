@@ -9,7 +9,7 @@ from typing import Dict, List, Sequence, Tuple
 from .policies import axis_of, structure_of, word
 from .records import Point
 from .stats import BAND, FEWEST_ROUNDS, Better, Estimate, Verdict
-from .summary import Comparison, Target
+from .summary import Comparison, Target, better_of
 
 FLAGS = {
     "oversubscribed": "more workers than CPUs that they may use",
@@ -60,7 +60,7 @@ def number(value: float, digits: int = 3) -> str:
 
 def in_unit(value: float, mode: str) -> float:
     """A value in the unit that its mode is shown in: operations a second become millions a second."""
-    return value / 1e6 if mode in ("throughput", "kill") else value
+    return value / 1e6 if better_of(mode) is Better.HIGHER else value
 
 
 def interval(low: float, high: float, digits: int = 3) -> str:

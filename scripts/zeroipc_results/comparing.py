@@ -151,7 +151,7 @@ def as_json(compared: Comparison) -> Dict[str, Any]:
 def _cell_json(row: Row) -> Dict[str, Any]:
     return {
         "mode": row.point.mode, "point": wording.point_label(row.point), "name": row.name, "kind": row.kind,
-        "unit": "operations_per_s" if row.point.mode == "throughput" else "ns", "better": row.better.value,
+        "unit": "operations_per_s" if row.better is Better.HIGHER else "ns", "better": row.better.value,
         "a": _estimate_json(row.a), "b": _estimate_json(row.b), "ratio": _estimate_json(row.ratio),
         "verdict": row.verdict.value, "p_value": _or_null(row.p_value), "p_holm": _or_null(row.p_holm),
         "superiority": _or_null(row.superiority), "rounds": row.rounds, "failed": row.failed, "flagged": row.flagged,

@@ -16,14 +16,14 @@ from .places import RECORDS, ResultsError
 
 # What is kept, where there is such.
 FILES = (RECORDS, "environment.json", "topology.xml", "benchmark.json", "resolution.json", "topology.json")
-PRIVATE_KEYS = records.PRIVATE_KEYS - {"home"}  # which is, in a record, a memory's NUMA node; a folder is a path anyway
 # A path of two or more parts, at a beginning, behind a mark or behind an option such as -I; a name like queue/ticket/x
 # is none. What the kernel calls /dev, /proc and /sys is the same everywhere and says nothing.
 PATH = re.compile(r"""(?:^|[\s="':,;(<@\[]|(?:^|\s)-[A-Za-z]+)"""
                   r"""(?:/(?!(?:dev|proc|sys)/)[\w.+\-]+(?:/[\w.+\-]+)+|~/[\w.]|[A-Za-z]:\\\w)""")
 COMMON = frozenset({"root", "user", "admin", "ubuntu", "debian", "runner", "test", "localhost", "unknown", "linux"})
 
-HOSTS = ("processes", "threads")  # what hosts a cell's workers: no name of a machine
+# What may stand under a private key: a record's workers' host, and where its memory lies.
+HARMLESS = {"host": ("processes", "threads"), "home": ("producer", "consumer", "interleaved", "left", None)}
 
 
 def identity() -> Set[str]:
@@ -71,7 +71,7 @@ def strip(folder: Path) -> List[str]:
 
 
 def _is_private(key: str, value: Any) -> bool:
-    return key.lower() in PRIVATE_KEYS and not (key == "host" and value in HOSTS)
+    return key.lower() in records.PRIVATE_KEYS and value not in HARMLESS.get(key, ())
 
 
 def _cleaned(value: Any) -> Any:

@@ -7,12 +7,11 @@ import multiprocessing
 from pathlib import Path
 from typing import Any, Callable, Iterator, List, Optional
 
-from ..records import RunFolder
-from ..summary import Analysis, analyse
+from ..summary import Analysis
 from . import behaviour, cores, latency, policy, rows, sweeps
 from .base import Drawing, Drawn, Source, looks_of, save, saved, style
 
-__all__ = ["Drawing", "Drawn", "FAMILIES", "Source", "draw_all", "drawings", "looks_of", "save",
+__all__ = ["Drawing", "Drawn", "FAMILIES", "Source", "drawings", "looks_of", "save",
            "save_all", "saved", "source_of", "style"]
 
 # In the order in which a section shows them: the overview first, single runs last.
@@ -68,8 +67,3 @@ def _wait(saver: Any) -> None:
     saver.join()
     if saver.exitcode != 0:
         raise OSError(0, f"figure {saver.name} could not be saved; why stands above")
-
-
-def draw_all(folder: RunFolder) -> List[Drawn]:
-    """Draws every figure of a run folder into its `figures`."""
-    return save_all(analyse(folder), folder.folder / "figures")

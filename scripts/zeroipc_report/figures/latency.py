@@ -41,9 +41,7 @@ def draw(source: Source) -> Iterator[Drawing]:
 def _same_but_load(points: Sequence[Point]) -> List[List[Point]]:
     groups: Dict[Tuple[Any, ...], List[Point]] = {}
     for point in points:
-        others = tuple(one for one in point.axes if one[0] != "load_percent")
-        groups.setdefault((point.producers, point.consumers, point.payload_bytes, point.capacity, point.window_ns,
-                           point.placement, point.diagnosis, others), []).append(point)
+        groups.setdefault(point.without("load_percent"), []).append(point)
     return [sorted(group, key=lambda point: point.axis("load_percent") or 0) for group in groups.values()]
 
 

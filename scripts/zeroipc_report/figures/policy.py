@@ -40,8 +40,7 @@ def _contention(ones: List[Comparison]) -> List[Point]:
     groups: Dict[Tuple[Any, ...], List[Point]] = {}
     for one in ones:
         point = one.point
-        groups.setdefault((point.payload_bytes, point.capacity, point.window_ns, point.workload, point.placement,
-                           point.diagnosis), []).append(point)
+        groups.setdefault((*point.without("producers", "consumers"), point.workload), []).append(point)
     several = [group for group in groups.values() if len({point.workers for point in group}) > 1]
     largest: List[Point] = max(several, key=len, default=[])
     return sorted(set(largest), key=lambda point: point.order)
@@ -52,8 +51,7 @@ def _workloads(ones: List[Comparison]) -> List[Point]:
     mixed = [one.point for one in ones if one.point.axis("mix") is not None]
     groups: Dict[Tuple[Any, ...], List[Point]] = {}
     for point in mixed:
-        groups.setdefault((point.producers, point.payload_bytes, point.capacity, point.window_ns, point.placement,
-                           point.diagnosis), []).append(point)
+        groups.setdefault(point.without(*(name for name, _ in point.axes)), []).append(point)
     several = [group for group in groups.values() if len({point.workload for point in group}) > 1]
     found = sorted(set(max(several, key=lambda group: len(set(group)))), key=lambda point: point.order) if several else []
     usual = {point for point in found if sum(point == other for other in mixed) > 6}

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from .. import wording
 from ..points import VALUE, Point
-from ..stats import BAND, Estimate, Verdict, estimate_median
-from ..summary import CAS, FETCH_ADD, MUTEX, Comparison, bounds_at
+from ..stats import BAND, Better, Estimate, Verdict, estimate_median
+from ..summary import CAS, FETCH_ADD, MUTEX, Comparison, better_of, bounds_at
 from . import ticks
 from .base import CROWDED_COLOUR, DEFAULT_COLOUR, Drawing, Look, Source, new_figure, point_slug, tip
 
@@ -189,7 +189,7 @@ def _headers(figure: Figure, columns: _Columns, mode: str, title: str) -> None:
                                  "round trip, ns (logarithmic)", "latency": "99th percentile, ns (logarithmic)",
                                  "kill": "survivors' million operations per second"}[mode],
              columns.ratios[0]: f"multiple of the default's {wording.QUANTITIES[mode]}\n"
-                                f"({'right' if mode in ('throughput', 'kill') else 'left'} is faster)",
+                                f"({'right' if better_of(mode) is Better.HIGHER else 'left'} is faster)",
              columns.words: "median [95%], verdict",
              **{left: MECHANISMS[name] for name, (left, _) in columns.mechanisms.items()}}
     for left, text in heads.items():
@@ -223,7 +223,7 @@ def _value_scale(axes: Axes, mode: str, cells: Dict[str, pd.DataFrame]) -> float
     """Sets the axis; answers its right end. Throughput starts at zero; times are logarithmic."""
     own = pd.concat([rows["value"] for name, rows in cells.items() if name not in COUNTERS and len(rows)])
     own = own * wording.in_unit(1.0, mode)
-    if mode in ("throughput", "kill"):
+    if better_of(mode) is Better.HIGHER:
         counters = [rows["value"].median() / 1e6 for name, rows in cells.items() if name in COUNTERS and len(rows)]
         top = max([own.max(), *(one for one in counters if one < 1.6 * own.max())])
         axes.set_xlim(0, top * 1.04 or 1)

@@ -45,14 +45,7 @@ def lines_of(points: Sequence[Point], axis: str) -> List[List[Point]]:
         value = point.axis(axis)
         if value is None:
             continue
-        others = tuple(one for one in point.axes if one[0] != axis)
-        key: List[Any] = [point.consumers, point.producers, point.payload_bytes, point.capacity, point.window_ns,
-                          point.placement, point.diagnosis, point.host, others]
-        if axis == "workers":
-            key[1] = None
-        elif axis in ("payload_bytes", "capacity"):
-            key[2 if axis == "payload_bytes" else 3] = None
-        groups[tuple(key)].append(point)
+        groups[point.without("producers" if axis == "workers" else axis)].append(point)
     found = [sorted(group, key=lambda point: point.axis(axis)) for group in groups.values() if len(group) > 1]
     return sorted(found, key=lambda group: group[0].order)
 
