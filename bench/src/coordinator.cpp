@@ -210,9 +210,8 @@ Placement Coordinator::place(Cell const& cell) const {
 
 RunResult Coordinator::run(Cell const& cell, std::uint64_t kill_seed) {
     constexpr std::uint32_t most_repeats = 3;
-    kill_seed_ = kill_seed;
     for (std::uint32_t repeats = 0;; ++repeats) {
-        auto result = run_once(cell);
+        auto result = run_once(cell, kill_seed);
         result.repeats = repeats;
         // Workers that did not start together had no common window worth its length.
         bool const skewed =
@@ -222,14 +221,14 @@ RunResult Coordinator::run(Cell const& cell, std::uint64_t kill_seed) {
     }
 }
 
-RunResult Coordinator::run_once(Cell const& cell) {
+RunResult Coordinator::run_once(Cell const& cell, std::uint64_t kill_seed) {
     RunResult result;
     if (cell.mode == Mode::latency && cell.load_percent != 0 && cell.load_percent != all_due_at_once) {
         // What is the most? Now, for the machine changes.
         auto most = cell;
         most.load_percent = all_due_at_once;
         most.window_ns = std::max<std::uint64_t>(20'000'000, cell.window_ns / 4);
-        auto saturated = run_once(most);
+        auto saturated = run_once(most, kill_seed);
         if (!saturated.ok) {
             saturated.error = "at saturation: " + saturated.error;
             return saturated;
@@ -243,7 +242,7 @@ RunResult Coordinator::run_once(Cell const& cell) {
         auto const before = read_cpu_times();
         auto const energy_before = energy_.read();
         auto const begin = std::chrono::steady_clock::now();
-        measure(cell, result);
+        measure(cell, kill_seed, result);
         result.run_ns =
             std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - begin).count();
         result.joules = energy_.joules(energy_before, energy_.read());
@@ -259,7 +258,7 @@ RunResult Coordinator::run_once(Cell const& cell) {
     return result;
 }
 
-void Coordinator::measure(Cell const& cell, RunResult& result) {
+void Coordinator::measure(Cell const& cell, std::uint64_t kill_seed, RunResult& result) {
     auto const subject = find_subject(cell.variant, cell.payload_bytes);
     if (!subject)
         throw std::invalid_argument("no variant " + cell.variant + " for items of " +
@@ -357,7 +356,7 @@ void Coordinator::measure(Cell const& cell, RunResult& result) {
                            : std::chrono::milliseconds(20'000 + cell.window_ns / 100'000);
     std::optional<Killing> killing;
     if (cell.mode == Mode::kill)
-        killing.emplace(cell, control, kill_board_at(memory.base(), control.kill_offset), kill_seed_, limit);
+        killing.emplace(cell, control, kill_board_at(memory.base(), control.kill_offset), kill_seed, limit);
     Pool pool;
     auto const first_processes = cell.host == Host::threads ? 1U : cell.workers() + (killing ? 1U : 0U);
     pool.start(name.text(), 0, first_processes, queues ? &*queues : nullptr, random_() % 4096,

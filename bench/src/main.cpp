@@ -277,12 +277,7 @@ int list_variants(bool as_json) {
     auto const& all = zeroipc::variants::list();
     if (as_json) {
         auto array = nlohmann::json::array();
-        for (auto const& v : all) {
-            auto one = to_json(v);
-            one["kind"] = "variant";
-            one["hosts"] = hosts_of(v.name);
-            array.push_back(std::move(one));
-        }
+        for (auto const& v : all) array.push_back(to_json(v));
         for (auto const& peer : peers()) array.push_back(to_json(peer));
         std::cout << array.dump(2) << '\n';
         return 0;

@@ -54,6 +54,12 @@ bool can_be_hosted(std::string_view variant, Host host) {
     return host == Host::threads || peer == nullptr || peer->between_processes;
 }
 
+variants::variant_info const* info_of(std::string_view name) {
+    auto const& all = variants::list();
+    auto const at = std::find_if(all.begin(), all.end(), [&](auto const& info) { return info.name == name; });
+    return at == all.end() ? nullptr : &*at;
+}
+
 std::string Cell::key() const {
     std::ostringstream text;
     text << to_string(mode) << '/' << variant << '/';
@@ -93,13 +99,6 @@ std::vector<std::string> all_names() {
     for (auto const& peer : peers())
         if (peer.built) names.push_back(peer.name);
     return names;
-}
-
-/// What the catalogue says of a name; null if it has none.
-variants::variant_info const* info_of(std::string_view name) {
-    auto const& all = variants::list();
-    auto const at = std::find_if(all.begin(), all.end(), [&](auto const& info) { return info.name == name; });
-    return at == all.end() ? nullptr : &*at;
 }
 
 struct Limits {

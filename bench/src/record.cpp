@@ -10,6 +10,7 @@
 
 #include "kill/record.hpp"
 #include "zeroipc/bench/fairness.hpp"
+#include "zeroipc/bench/plan.hpp"
 #include "zeroipc/bench/steady.hpp"
 
 namespace zeroipc::bench {
@@ -23,9 +24,8 @@ json number(double value) { return std::isfinite(value) ? json(value) : json(nul
 json positive(double value) { return value > 0 ? number(value) : json(nullptr); }
 
 bool is_default(std::string const& variant) {
-    auto const& all = variants::list();
-    return std::any_of(all.begin(), all.end(),
-                       [&](auto const& info) { return info.name == variant && info.is_default; });
+    auto const* const info = info_of(variant);
+    return info != nullptr && info->is_default;
 }
 
 json placement_of(RunResult const& result) {

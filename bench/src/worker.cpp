@@ -111,9 +111,8 @@ public:
           bench_{control_, control_.reports[index],
                  index < control_.producers ? index : index - control_.producers, Clock(control_.clock)} {
         bench_.made = process.made();
-        auto const& control = control_;
-        if (index == 0 || control.handicap_all != 0)
-            bench_.handicap = Handicap(control.handicap_ns * control.clock.ticks_per_ns);
+        if (index == 0 || control_.handicap_all != 0)
+            bench_.handicap = Handicap(control_.handicap_ns * control_.clock.ticks_per_ns);
     }
 
     void run() {

@@ -23,6 +23,7 @@
 #include "explain/disassembly.hpp"
 #include "explain/explained.hpp"
 #include "folder.hpp"
+#include "zeroipc/bench/peers.hpp"
 #include "zeroipc/bench/subject.hpp"
 
 using namespace zeroipc::bench;
@@ -271,6 +272,7 @@ TEST_CASE("wrong usage says what is right", "[fast]") {
                Contains("no variant") && Contains("queue/exchange/acq_rel/exp/compact"));
     CHECK_THAT(refused({"queue/*"}), Contains("takes one variant") && Contains("'queue/*'"));
     CHECK_THAT(refused({"bound/pipe"}), Contains("bound/pipe is a bound"));
+    for (auto const& peer : peers()) CHECK_THAT(refused({peer.name.c_str()}), Contains(peer.name + " is "));
     CHECK_THAT(refused({"queue", "--payload", "9"}),
                Contains("payload of 9 bytes") && Contains("8, 64, 256"));
     CHECK_THAT(refused({"queue", "--capacity", "1000"}), Contains("capacity 1000 is not a power of two"));

@@ -79,16 +79,16 @@ std::string one_variant(std::string const& name) {
     if (matches.size() != 1)
         throw PlanError("explain takes one variant; '" + name + "' stands for " +
                         std::to_string(matches.size()) + ", the first of them " + matches.front());
-    if (matches.front().starts_with("bound/"))
-        throw PlanError(matches.front() + " is a bound: there is no structure to explain");
-    return matches.front();
+    auto const& one = matches.front();
+    if (info_of(one) == nullptr)
+        throw PlanError(one + (structure_of(one) == "bound" ? " is a bound" : " is of another library") +
+                        ": there is no structure to explain");
+    return one;
 }
 
 /// The bytes and the code.
 Explanation explain(Arguments const& a) {
-    auto const& all = variants::list();
-    auto const info =
-        std::find_if(all.begin(), all.end(), [&](auto const& one) { return one.name == a.variant; });
+    auto const* const info = info_of(a.variant);
     Explanation e{*info, a.payload, a.capacity, 0, {}, {}, {}, {}};
     auto const& sizes = explained(a.variant);
     auto const size = sizes.find(a.payload);

@@ -24,7 +24,9 @@ inline nlohmann::json hosts_of(std::string const& variant) {
 /// What the catalogue says of a variant.
 inline nlohmann::json to_json(variants::variant_info const& v) {
     return {{"name", v.name},
+            {"kind", "variant"},
             {"structure", v.structure},
+            {"hosts", hosts_of(v.name)},
             {"is_default", v.is_default},
             {"kill_safe", v.kill_safe},
             {"linearizable_negatives", v.linearizable_negatives},

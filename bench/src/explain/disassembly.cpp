@@ -46,7 +46,7 @@ std::string dump_from(std::uintptr_t address) {
     try {
         auto const pid = start_program(
             {"objdump", "--disassemble", "--demangle", "--no-show-raw-insn", begin.data(), end.data(), self},
-            output.descriptor(), true);
+            output.descriptor());
         ::waitpid(pid, &status, 0);
     } catch (std::system_error const& failure) {
         throw NoDisassembly(std::string("there is no objdump here (") + failure.code().message() +

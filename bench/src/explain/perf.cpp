@@ -45,7 +45,7 @@ Perf::Perf(std::vector<std::string> command, pid_t process) {
     command.insert(command.begin() + 2, ours.begin(), ours.end());
     ::kill(process, SIGSTOP);
     try {
-        pid_ = start_program(command, output_.descriptor(), true, {{to_[0], commands}, {from_[1], answers}});
+        pid_ = start_program(command, output_.descriptor(), {{to_[0], commands}, {from_[1], answers}});
     } catch (std::system_error const& failure) {
         ::kill(process, SIGCONT);
         throw NoPerf("there is no perf here (" + failure.code().message() +

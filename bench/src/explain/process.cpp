@@ -13,7 +13,7 @@
 
 namespace zeroipc::bench {
 
-pid_t start_program(std::vector<std::string> const& command, int output, bool errors_too,
+pid_t start_program(std::vector<std::string> const& command, int output,
                     std::vector<std::pair<int, int>> const& descriptors) {
     std::vector<char*> arguments;
     for (auto const& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
@@ -24,7 +24,7 @@ pid_t start_program(std::vector<std::string> const& command, int output, bool er
     ::posix_spawn_file_actions_init(&actions);
     ::posix_spawnattr_init(&attributes);
     ::posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-    if (errors_too) ::posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
+    ::posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
     for (auto const& [ours, its] : descriptors) ::posix_spawn_file_actions_adddup2(&actions, ours, its);
     sigset_t none;
     ::sigemptyset(&none);

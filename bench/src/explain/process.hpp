@@ -12,9 +12,9 @@
 
 namespace zeroipc::bench {
 
-/// Starts a program from the PATH, with signals as they were before we blocked some. Its standard output (and, where
-/// told, its standard error) goes to `output`. \throws std::system_error: there is no such program, or no process.
-pid_t start_program(std::vector<std::string> const& command, int output, bool errors_too,
+/// Starts a program from the PATH, with signals as they were before we blocked some. Its standard output
+/// and error go to `output`. \throws std::system_error: there is no such program, or no process.
+pid_t start_program(std::vector<std::string> const& command, int output,
                     std::vector<std::pair<int, int>> const& descriptors = {});
 
 /// What stands in a file, from its beginning.

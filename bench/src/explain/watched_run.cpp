@@ -8,7 +8,6 @@
 
 #include "perf.hpp"
 #include "zeroipc/bench/coordinator.hpp"
-#include "zeroipc/bench/kernel_queue.hpp"
 #include "zeroipc/bench/plan.hpp"
 #include "zeroipc/bench/topology.hpp"
 

@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "subjects.hpp"
+#include "zeroipc/bench/plan.hpp"
 
 namespace zeroipc::bench {
 
@@ -18,9 +19,10 @@ char const* to_string(Inside inside) {
 }
 
 KillSubject const& find_kill_subject(std::string_view variant) {
-    auto const& table = variant.starts_with("map/")     ? map_kill_table()
-                        : variant.starts_with("stack/") ? stack_kill_table()
-                                                        : queue_kill_table();
+    auto const structure = structure_of(variant);
+    auto const& table = structure == "map"     ? map_kill_table()
+                        : structure == "stack" ? stack_kill_table()
+                                               : queue_kill_table();
     auto const at = table.find(variant);
     if (at == table.end())
         throw std::invalid_argument("this program has no variant " + std::string(variant) + " to kill on");
@@ -47,10 +49,8 @@ std::uint64_t kill_seed(std::uint64_t session_seed, std::string_view cell_key, s
 }
 
 bool claims_kill_safety(std::string const& variant) {
-    auto const& all = variants::list();
-    auto const at =
-        std::find_if(all.begin(), all.end(), [&](auto const& info) { return info.name == variant; });
-    return at != all.end() && at->kill_safe;
+    auto const* const info = info_of(variant);
+    return info != nullptr && info->kill_safe;
 }
 
 Killing::Killing(Cell const& cell, Control& control, KillBoard& board, std::uint64_t seed,
@@ -119,7 +119,6 @@ bool Killing::expects(std::uint32_t worker, int status) {
         board_.call_newcomer();
         return true;
     }
-    if (status == 0 && report.finished == 1) return true;
     if (!killed || gone_at_ == 0 || (report.failed == 0 && !ended_.contains(worker))) return false;
     // Nobody shall wait for it either.
     if (pushes(worker)) done.fetch_add(1, std::memory_order_release);

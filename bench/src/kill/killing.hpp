@@ -20,8 +20,6 @@ public:
     Killing(Cell const& cell, Control& control, KillBoard& board, std::uint64_t seed,
             std::chrono::nanoseconds watchdog);
 
-    [[nodiscard]] std::uint32_t victim() const noexcept { return plan_.victim; }
-
     /// Does what is due. \param processes has kill(worker) and left(). \return when to look again.
     template <class Processes>
     std::chrono::nanoseconds step(Processes& processes) {

@@ -17,9 +17,7 @@ public:
     static void check(Cell const& cell) {
         check_capacity(cell, most_items);
         // It reorders indices by cache lines of eight items, and rounds a capacity up to eight lines.
-        if (cell.capacity < 64)
-            throw error(errc::invalid_capacity, "capacity " + std::to_string(cell.capacity) + "; " +
-                                                    cell.variant + " takes powers of two from 64 on");
+        check_least_capacity(cell, 64);
     }
 
     bool try_push(Payload<8> const& item) { return queue_.try_push(item.word[0]); }

@@ -21,11 +21,7 @@ template <std::size_t N>
 class CdsVyukov {
 public:
     explicit CdsVyukov(Control const& control) : queue_(control.capacity) {}
-    static void check(Cell const& cell) {
-        if (cell.capacity < 2)
-            throw error(errc::invalid_capacity,
-                        "capacity 1; " + cell.variant + " takes powers of two from 2 on");
-    }
+    static void check(Cell const& cell) { check_least_capacity(cell, 2); }
 
     bool try_push(Payload<N> const& item) { return queue_.enqueue(item); }
     bool try_pop(Payload<N>& item) { return queue_.dequeue(item); }

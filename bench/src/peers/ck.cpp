@@ -41,9 +41,7 @@ public:
     }
     static void check(Cell const& cell) {
         check_capacity(cell, std::uint64_t{1} << 24);
-        if (cell.capacity < 2)
-            throw error(errc::invalid_capacity,
-                        "capacity 1; " + cell.variant + " takes powers of two from 2 on");
+        check_least_capacity(cell, 2);
     }
 
     bool try_push(Payload<N> const& item) { return Functions::push(ring_, items_.get(), item); }

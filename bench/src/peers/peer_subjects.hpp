@@ -49,6 +49,14 @@ inline void check_capacity(Cell const& cell, std::uint64_t most) {
                                                 cell.variant + " takes at most " + std::to_string(most));
 }
 
+/// The same for one that takes powers of two from `least` on.
+inline void check_least_capacity(Cell const& cell, std::uint64_t least) {
+    if (cell.capacity < least)
+        throw error(errc::invalid_capacity, "capacity " + std::to_string(cell.capacity) + "; " +
+                                                cell.variant + " takes powers of two from " +
+                                                std::to_string(least) + " on");
+}
+
 template <class Peer>
 struct TwoQueues {
     explicit TwoQueues(Control const& control) : there(control) {

@@ -2,6 +2,7 @@
 /// \file
 /// A cell: one point of a sweep.
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
@@ -47,7 +48,7 @@ inline constexpr char const* bound_unix_socket = "bound/unix_socket";  ///< of p
 inline constexpr char const* bound_posix_mq = "bound/posix_mq";        ///< a message queue (mq_overview(7))
 inline constexpr std::array kernel_queues{bound_pipe, bound_unix_socket, bound_posix_mq};
 inline bool is_kernel_queue(std::string_view name) {
-    return name == bound_pipe || name == bound_unix_socket || name == bound_posix_mq;
+    return std::find(kernel_queues.begin(), kernel_queues.end(), name) != kernel_queues.end();
 }
 inline constexpr std::array bounds{bound_cacheline, bound_fetch_add, bound_cas,         bound_mutex,
                                    bound_empty,     bound_pipe,      bound_unix_socket, bound_posix_mq};

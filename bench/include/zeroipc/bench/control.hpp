@@ -4,6 +4,8 @@
 /// the reports. Raw bytes in the run's own segment; every line that somebody spins on or writes while others
 /// measure stands alone.
 
+#include <zeroipc/table.hpp>
+
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -148,10 +150,14 @@ constexpr std::size_t control_bytes(std::uint32_t workers) noexcept {
     return sizeof(Control) - sizeof(WorkerReport) * (most_workers - workers) + alignof(Control);
 }
 
-/// The Control in its place, which the table aligns to less than a Control needs.
+/// An object in its place, which the table aligns to less than it may need.
+template <class T>
+T& object_at(std::byte* base, std::uint64_t offset) noexcept {
+    return *reinterpret_cast<T*>(base + format::align_up(offset, alignof(T)));
+}
+
 inline Control& control_at(std::byte* base, std::uint64_t offset) noexcept {
-    auto const aligned = (offset + alignof(Control) - 1) / alignof(Control) * alignof(Control);
-    return *reinterpret_cast<Control*>(base + aligned);
+    return object_at<Control>(base, offset);
 }
 
 }  // namespace zeroipc::bench

@@ -103,8 +103,8 @@ public:
     [[nodiscard]] ClockInfo const& clock() const { return clock_; }
 
 private:
-    RunResult run_once(Cell const& cell);
-    void measure(Cell const& cell, RunResult& result);
+    RunResult run_once(Cell const& cell, std::uint64_t kill_seed);
+    void measure(Cell const& cell, std::uint64_t kill_seed, RunResult& result);
     void judge(Cell const& cell, RunResult& result) const;
 
     Topology const& topology_;
@@ -114,7 +114,6 @@ private:
     SeparationGate gate_;
     EnergyMeter energy_;
     std::mt19937_64 random_;
-    std::uint64_t kill_seed_ = 0;  ///< of the run that goes on
     bool interrupted_ = false;
 };
 

@@ -125,10 +125,8 @@ constexpr std::size_t kill_board_bytes(std::uint32_t workers) noexcept {
     return sizeof(KillBoard) - sizeof(KillBoard::Process) * (most_workers - workers) + alignof(KillBoard);
 }
 
-/// The board in its place, which the table aligns to less than it needs.
 inline KillBoard& kill_board_at(std::byte* base, std::uint64_t offset) noexcept {
-    auto const aligned = (offset + alignof(KillBoard) - 1) / alignof(KillBoard) * alignof(KillBoard);
-    return *reinterpret_cast<KillBoard*>(base + aligned);
+    return object_at<KillBoard>(base, offset);
 }
 
 /// Beside a kill cell's workers there are two processes: who takes the dead one's place, and who examines at the end.

@@ -97,4 +97,7 @@ std::vector<variants::variant_info> const& measured();
 /// \throws PlanError if there is none.
 std::vector<std::string> match_variants(std::string const& pattern);
 
+/// What the catalogue says of a name; null if it has none.
+variants::variant_info const* info_of(std::string_view name);
+
 }  // namespace zeroipc::bench
