@@ -11,8 +11,7 @@ INLINE bool holds(word* slot, uint64_t const* key, struct sizes sizes) {
     return true;
 }
 
-/* Looks for the key in hand, and copies its value if `value` is not NULL. Gives its slot and a header that still stood behind
- * the copy; or NONE, and a header by which the key was absent. */
+/* zeroipc_locate for known sizes. */
 INLINE enum zeroipc_result locate_sized(zeroipc_map const* m, uint64_t bucket, uint64_t const* key,
                                         void* value, struct sight* sight, struct sizes sizes) {
     struct table const* const t = &m->table;
@@ -57,8 +56,6 @@ enum zeroipc_result zeroipc_locate(zeroipc_map* m, uint64_t bucket, void* value,
                                : locate_sized(m, bucket, m->key, value, sight, sizes_of(m));
 }
 
-/* Whether a key that was not found is absent for certain: the second look behind a negative answer. Not needed before a commit,
- * which looks itself. */
 bool zeroipc_confirmed_absent(struct table const* t, uint64_t bucket, struct sight const* sight) {
     fence(memory_order_seq_cst);
     /* (M3) acquire, behind the fence. Partner: (M2). */

@@ -147,8 +147,7 @@ static enum zeroipc_result copy_bucket(zeroipc_map* m, uint64_t bucket, unsigned
         }
         fence(memory_order_acquire); /* (M11). Partner: (M10). */
         if (!same_content(load_relaxed(header_of(t, bucket)), seen)) continue;
-        return left == 0 ? ZEROIPC_OK
-                         : zeroipc_corrupt("map", "a bucket's link names a block that does not exist");
+        return left == 0 ? ZEROIPC_OK : zeroipc_corrupt("map", zeroipc_no_block);
     }
     return zeroipc_no_progress("map");
 }

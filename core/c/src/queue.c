@@ -259,8 +259,7 @@ uint64_t zeroipc_queue_capacity(zeroipc_queue const* q) { return q->ring.capacit
 static uint64_t first_not_done(struct ring const* r, word* index, uint64_t parity) {
     uint64_t position = load_acquire(index); /* (Q3) */
     for (uint64_t step = 0; step < r->capacity + 2 * INDEX_STEP; ++step) {
-        uint64_t const value = load_acquire(&r->cells[position & (r->capacity - 1)]); /* (Q1) */
-        int64_t const ahead = ahead_of(r, value, 2 * (position >> r->lap_shift) + parity);
+        int64_t const ahead = look_at(r, position, parity).ahead;
         if (ahead <= 0) break;
         position = position_behind(r, position, ahead);
     }

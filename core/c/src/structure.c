@@ -84,9 +84,8 @@ static enum zeroipc_result check_descriptor(struct kind const* kind, char const*
     if (is->item_size != asked->item_size)
         return differs(ZEROIPC_WRONG_ITEM_SIZE, kind, name, "items of size", is->item_size, asked->item_size);
     if (is->key_size != asked->key_size)
-        return differs(
-            kind->number == FORMAT_DESCRIPTOR_KINDS_MAP ? ZEROIPC_WRONG_ITEM_SIZE : ZEROIPC_CORRUPT, kind,
-            name, "keys of size", is->key_size, asked->key_size);
+        return differs(asked->key_size != 0 ? ZEROIPC_WRONG_ITEM_SIZE : ZEROIPC_CORRUPT, kind, name,
+                       "keys of size", is->key_size, asked->key_size);
     if (is->item_stride != asked->item_stride || is->cell_stride != asked->cell_stride)
         return zeroipc_fail(
             ZEROIPC_CORRUPT,

@@ -159,9 +159,10 @@ def lookup(memory: Memory, kind: Kind, name: str, item_size: int, key_size: int 
         geometry = kind.checked(what, spec)
     except ZeroIPCError:  # these numbers come from shared memory: not the caller's mistake
         raise impossible from None
-    for field in ("item_stride", "cell_stride", "seed"):
-        if field != "seed" and found[field] != kind.description(geometry)[field]:
-            raise Corrupt(differs(field, kind.description(geometry)[field]))
+    made = kind.description(geometry)
+    for field in ("item_stride", "cell_stride"):
+        if found[field] != made[field]:
+            raise Corrupt(differs(field, made[field]))
     if geometry.total > entry.size:
         raise impossible
     return Place(name, entry.offset, geometry)
