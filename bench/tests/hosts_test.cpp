@@ -195,6 +195,8 @@ void check_good(Cell const& cell, RunResult const& result) {
     CHECK(result.ok);
     CHECK(result.sent == result.received);
     CHECK(result.sums_equal);
+    auto const* const peer = peer_named(cell.variant);
+    CHECK((result.order_violations == 0 || (peer != nullptr && peer->overtakes)));
     CHECK(result.operations > 0);
     REQUIRE(result.workers.size() == cell.workers());
     for (std::size_t i = 0; i < result.workers.size(); ++i) {

@@ -21,6 +21,7 @@ FLAGS = {
     "steal": "the host ran something else on these CPUs",
     "no_progress": "a worker completed nothing inside the window",
     "not_steady": "the throughput changed during the window, and what came after was less than half of it",
+    "out_of_order": "items came out of their producer's order, which this queue does not promise",
     "late_kill": "the kill came too late in the window to see what followed",
     "memory_elsewhere": "the memory was not known to lie on the NUMA node asked for",
 }
@@ -38,6 +39,7 @@ THREATS = {
     "steal": "Time in which the host ran something else is part of these figures.",
     "no_progress": "A worker was starved, or the window too short for its first operation.",
     "not_steady": "Their medians speak for a state that did not last.",
+    "out_of_order": "A worker that stood still for a lap of the ring was overtaken: this queue is none for who needs order.",
     "late_kill": "Little of the window was left to see what the survivors did.",
     "memory_elsewhere": "Remote memory may be part of these figures.",
 }

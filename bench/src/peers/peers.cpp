@@ -73,7 +73,7 @@ std::vector<PeerInfo> list() {
          "ck_ring, one producer and consumer (S. Al Bahra, Concurrency Kit)",
          "one less than the capacity is reached", false, 1, 1, false},
         {"peer/queue/atomic-queue", "libatomic-queue-dev", "blocking",
-         "atomic_queue::AtomicQueueB2 (M. Egorushkin)", exact, false, any, any, false},
+         "atomic_queue::AtomicQueueB2 (M. Egorushkin)", exact, false, any, any, false, true},
         {"peer/queue/moodycamel", "libconcurrentqueue-dev", "lock-free",
          "moodycamel::ConcurrentQueue with tokens (C. Desrochers)",
          "no block is free of those allocated before: somewhat above the capacity", false, any, any, false},

@@ -26,6 +26,8 @@ struct PeerInfo {
     std::uint32_t max_producers;  ///< threads that may push at once, or any_number
     std::uint32_t max_consumers;  ///< that may pop
     bool built;                   ///< its library was there when CMake ran
+    bool overtakes =
+        false;  ///< who stands still for a lap may be overtaken: items out of order are counted, and no fault
 };
 
 /// All that there are adapters for, built or not, queues first.
