@@ -29,6 +29,13 @@ if(ZEROIPC_BUILD_TESTS)
   endif()
 endif()
 
+# zeroipc_calculates(FILE...): sources that calculate much and race for nothing are optimised under sanitizers, too.
+function(zeroipc_calculates)
+  if(ZEROIPC_SANITIZE)
+    set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -O1)
+  endif()
+endfunction()
+
 # zeroipc_add_test(NAME FILE [OWN_MAIN] [LIGHT] LABELS fast [medium slow stress] [LIBS ...]): one Catch2 program, with a main
 # of its own if so said, and one ctest test for each label, which runs the cases of that tag. A label without a case fails,
 # and so does a case without a label.
