@@ -4,7 +4,7 @@ find_library(ZEROIPC_LIBPFM_LIBRARY pfm)
 mark_as_advanced(ZEROIPC_LIBPFM_INCLUDE ZEROIPC_LIBPFM_LIBRARY)
 
 add_library(zeroipc_measure STATIC src/commands/doctor.cpp
-  src/measure/energy.cpp src/measure/isolation.cpp src/measure/perf_counters.cpp src/measure/steady.cpp)
+  src/measure/energy.cpp src/measure/frequency.cpp src/measure/isolation.cpp src/measure/perf_counters.cpp src/measure/steady.cpp)
 zeroipc_calculates(src/measure/steady.cpp tests/steady_test.cpp)
 target_compile_features(zeroipc_measure PUBLIC cxx_std_20)
 target_include_directories(zeroipc_measure PUBLIC include)
@@ -19,7 +19,7 @@ else()
 endif()
 
 if(ZEROIPC_BUILD_TESTS)
-  foreach(part IN ITEMS histogram steady intervals fairness hiccups energy perf isolation doctor)
+  foreach(part IN ITEMS histogram steady intervals fairness hiccups energy frequency perf isolation doctor)
     zeroipc_add_test(bench_${part} tests/${part}_test.cpp LABELS fast LIBS zeroipc_measure)
   endforeach()
   target_sources(bench_doctor PRIVATE src/commands/doctor_command.cpp)

@@ -23,15 +23,15 @@ static enum attempt reserve(struct table* t, uint64_t bucket, uint64_t* now, uns
     return DONE;
 }
 
-/* The key in hand and its value into a slot that is reserved for us. */
-static enum zeroipc_result fill(zeroipc_map* m, uint64_t bucket, unsigned slot) {
+/* The key in hand and a value into a slot that is reserved for us. */
+static enum zeroipc_result fill(zeroipc_map* m, uint64_t bucket, unsigned slot, void const* value) {
     word* const to = slot_at(&m->table, bucket, slot);
     if (to == NULL) return zeroipc_corrupt("map", zeroipc_no_block);
     /* (M10) release fence: who reads what is written here, as part of what stood here before, sees a later version of the
      * header. Partner: (M11). */
     fence(memory_order_release);
     for (uint64_t i = 0; i < m->table.key_words; ++i) store_relaxed(&to[i], m->key[i]);
-    write_words(to + m->table.key_words, m->desired, m->table.value_size);
+    write_words(to + m->table.key_words, value, m->table.value_size);
     return ZEROIPC_OK;
 }
 
@@ -52,13 +52,12 @@ static enum zeroipc_result leave(struct table* t, uint64_t bucket, struct holdin
 
 /* What a writer is asked to do. */
 struct wish {
-    /* Looks at the value that the key has (NULL: absent), and says what to do: OK, having written the new one to
-     * `desired`; or what the operation returns, without a change. May be called several times. */
-    enum zeroipc_result (*decide)(struct wish const* wish, zeroipc_map const* m, void const* old,
-                                  uint8_t* desired);
+    /* Looks at the value that the key has (NULL: absent), and says what to do: OK, with the new one in `value`; or what the
+     * operation returns, without a change. May be called several times. */
+    enum zeroipc_result (*decide)(struct wish const* wish, zeroipc_map* m, void const* old);
     bool needs_old;
-    bool assigns; /* replacing a value is worth another answer than inserting a key */
-    void const* value;
+    bool assigns;      /* replacing a value is worth another answer than inserting a key */
+    void const* value; /* the new one */
     void* expected;
     void (*change)(void* context, void* value);
     void* context;
@@ -76,7 +75,7 @@ static enum zeroipc_result write_key(zeroipc_map* m, void const* key, struct wis
     for (uint64_t round = 0; round < ZEROIPC_PATIENCE; ++round) {
         result = zeroipc_locate(m, bucket, wish->needs_old ? m->old : NULL, &sight);
         if (unlikely(result != ZEROIPC_OK)) return result;
-        result = wish->decide(wish, m, sight.slot == NONE ? NULL : m->old, m->desired);
+        result = wish->decide(wish, m, sight.slot == NONE ? NULL : m->old);
         if (result != ZEROIPC_OK) {
             if (sight.slot == NONE && !zeroipc_confirmed_absent(t, bucket, &sight)) continue;
             return leave(t, bucket, mine, result);
@@ -90,7 +89,7 @@ static enum zeroipc_result write_key(zeroipc_map* m, void const* key, struct wis
                 continue;
             }
         }
-        result = fill(m, bucket, mine.slot);
+        result = fill(m, bucket, mine.slot, wish->value);
         if (unlikely(result != ZEROIPC_OK)) return result;
         /* What is valid has not changed since the key was looked for: so the key is still where it was, and nowhere
          * else. Other slots may be reserved and dropped meanwhile. */
@@ -111,11 +110,9 @@ static enum zeroipc_result write_key(zeroipc_map* m, void const* key, struct wis
     return zeroipc_no_progress("map");
 }
 
-static enum zeroipc_result decide_insert(struct wish const* wish, zeroipc_map const* m, void const* old,
-                                         uint8_t* desired) {
-    if (old != NULL && !wish->assigns) return ZEROIPC_PRESENT;
-    copy_item(desired, wish->value, m->table.value_size);
-    return ZEROIPC_OK;
+static enum zeroipc_result decide_insert(struct wish const* wish, zeroipc_map* m, void const* old) {
+    (void)m;
+    return old != NULL && !wish->assigns ? ZEROIPC_PRESENT : ZEROIPC_OK;
 }
 enum zeroipc_result zeroipc_map_insert(zeroipc_map* m, void const* key, void const* value) {
     struct wish const wish = {.decide = decide_insert, .value = value};
@@ -126,12 +123,9 @@ enum zeroipc_result zeroipc_map_insert_or_assign(zeroipc_map* m, void const* key
     return write_key(m, key, &wish);
 }
 
-static enum zeroipc_result decide_exchange(struct wish const* wish, zeroipc_map const* m, void const* old,
-                                           uint8_t* desired) {
+static enum zeroipc_result decide_exchange(struct wish const* wish, zeroipc_map* m, void const* old) {
     if (old == NULL) return ZEROIPC_ABSENT;
-    if (memcmp(old, wish->expected, m->table.value_size) != 0) return ZEROIPC_DIFFERENT;
-    memcpy(desired, wish->value, m->table.value_size);
-    return ZEROIPC_OK;
+    return memcmp(old, wish->expected, m->table.value_size) != 0 ? ZEROIPC_DIFFERENT : ZEROIPC_OK;
 }
 enum zeroipc_result zeroipc_map_compare_exchange(zeroipc_map* m, void const* key, void* expected,
                                                  void const* desired) {
@@ -142,16 +136,18 @@ enum zeroipc_result zeroipc_map_compare_exchange(zeroipc_map* m, void const* key
     return result;
 }
 
-static enum zeroipc_result decide_update(struct wish const* wish, zeroipc_map const* m, void const* old,
-                                         uint8_t* desired) {
+static enum zeroipc_result decide_update(struct wish const* wish, zeroipc_map* m, void const* old) {
     if (old == NULL) return ZEROIPC_ABSENT;
-    memcpy(desired, old, m->table.value_size);
-    wish->change(wish->context, desired);
+    memcpy(m->desired, old, m->table.value_size);
+    wish->change(wish->context, m->desired);
     return ZEROIPC_OK;
 }
 enum zeroipc_result zeroipc_map_update(zeroipc_map* m, void const* key, void (*change_value)(void*, void*),
                                        void* context) {
-    struct wish const wish = {
-        .decide = decide_update, .needs_old = true, .change = change_value, .context = context};
+    struct wish const wish = {.decide = decide_update,
+                              .needs_old = true,
+                              .value = m->desired,
+                              .change = change_value,
+                              .context = context};
     return write_key(m, key, &wish);
 }
