@@ -116,7 +116,7 @@ def _add_create(create: argparse.ArgumentParser) -> None:
     create.add_argument("--dtype", metavar="D", help="NumPy's name of an item's type, of a map the value's")
     create.add_argument("--key-dtype", metavar="D", help="a map's keys: integers, S16, ...")
     create.add_argument("--handle-slots", metavar="N", type=_whole(1, 1000, "number of handle slots; use 1 to 1000"),
-                        help="handles that can be open at once (64)")  # fmt: skip
+                        help="handles that can be open at once (64; of a stack 32)")  # fmt: skip
     create.add_argument("--layout", choices=sorted(known_layouts("queue")), help="where its words lie (compact)")
     create.add_argument("--seed", metavar="N", type=_whole(0, (1 << 64) - 1, "seed"), help="of a map's hash (random)")
     create.set_defaults(run=run_create)

@@ -55,9 +55,6 @@ class QueueCheck:
         ends = true_ends(shape, self.cells, tail)
         if ends is None:
             return fault("queue.turns", "the cells' turns fall more than once from one cell to the next: no order gives that")
-        size = signed(ends[1] - ends[0])
-        if not 0 <= size <= shape.capacity:
-            return fault("queue.indices", f"the cells' turns give {size} items, of a capacity of {shape.capacity}")
         for name, index, end in (("head", head, ends[0]), ("tail", tail, ends[1])):
             if not 0 <= signed(end - index) <= _LAG:
                 fault("queue.indices", f"{name} is {index}, where the cells' turns give {end}")

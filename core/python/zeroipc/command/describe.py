@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional, Tuple
 from .._format import BYTES_BELOW, DESCRIPTION, DESCRIPTION_FIELDS, DESCRIPTOR, KINDS, LAYOUT, known_layouts
 from .._structure import Geometry, Place, Spec
 from .._table import Entry
-from ..errors import Corrupt
+from ..errors import Corrupt, InvalidArgument
 from .geometries import GEOMETRIES, capacity_least, has_handles
 
 _DESCRIPTORS_AT = (8, 16, 24, 32)
@@ -44,7 +44,7 @@ class Structure:
         if self.place is None:
             if self.faults:
                 raise Corrupt(f"structure '{self.name}': {self.faults[0][1]}; it was overwritten: make it anew")
-            raise Corrupt(f"structure '{self.name}' is of a kind, algorithm or layout that this command cannot read")
+            raise InvalidArgument(f"structure '{self.name}' is of a kind, algorithm or layout that this command cannot read")
         return self.place
 
 

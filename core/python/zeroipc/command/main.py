@@ -35,13 +35,15 @@ def program() -> NoReturn:
     try:
         status = main()
     except BrokenPipeError:
-        # What is still buffered has no reader either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = _NO_READER
+    except OSError as error:
+        warn(f"cannot write the answer: {error}")
+        status = 2
     except KeyboardInterrupt:
-        try:
-            sys.stdout.flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = _INTERRUPTED
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What is still buffered has no reader either: the interpreter's end need not try again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(status)
