@@ -14,6 +14,7 @@ sys.path.insert(0, str(HERE.parent))
 sys.path.insert(0, str(HERE))
 
 import zeroipc  # noqa: E402
+from zeroipc.command import main as command  # noqa: E402
 
 FORMAT = HERE.parents[1] / "format"
 SEED = int(os.environ.get("ZEROIPC_SEED", "20261127"))
@@ -155,3 +156,19 @@ def open_structure(memory, described):
         return zeroipc.Map(memory, s["name"], key_dtype="u8", value_dtype=number)
     types = {"array": zeroipc.Array, "queue": zeroipc.Queue, "stack": zeroipc.Stack}
     return types[s["kind"]](memory, s["name"], dtype=number)
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs the command; returns status, output, errors."""
+
+    def call(*arguments):
+        capsys.readouterr()
+        try:
+            status = command.main(list(arguments))
+        except SystemExit as end:  # argparse's own refusals
+            status = end.code
+        found = capsys.readouterr()
+        return status, found.out, found.err
+
+    return call

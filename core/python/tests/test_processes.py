@@ -262,7 +262,7 @@ def test_it_can_be_installed(tmp_path, name):
     """By pip, from the folder; then it works without the source tree."""
     source = tmp_path / "source"
     source.mkdir()
-    for part in ("zeroipc", "pyproject.toml"):
+    for part in ("zeroipc", "share", "pyproject.toml"):
         subprocess.run(["cp", "-r", str(PACKAGE / part), str(source)], check=True)
     target = tmp_path / "target"
     made = subprocess.run(
@@ -284,6 +284,10 @@ with zeroipc.Memory(sys.argv[1], size=1 << 16) as memory:
     )
     assert found.stderr == "" and found.stdout.startswith(f"7 {target}")
     assert (target / "zeroipc/py.typed").exists()
+    for part in ("share/man/man1/zeroipc.1", "share/bash-completion/completions/zeroipc"):
+        assert (target / part).exists()
+    found = subprocess.run([str(target / "bin/zeroipc"), "--version"], capture_output=True, text=True, env=environment)
+    assert (found.returncode, found.stdout) == (0, f"zeroipc {zeroipc.__version__}\n")
 
 
 @pytest.mark.fast

@@ -26,7 +26,7 @@ _libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_
 _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 _libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 _libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long]
-_PROT_READ_WRITE, _MAP_SHARED, _MAP_FAILED, _MADV_DONTFORK = 3, 1, ctypes.c_void_p(-1).value, 10
+_PROT_READ, _PROT_READ_WRITE, _MAP_SHARED, _MAP_FAILED, _MADV_DONTFORK = 1, 3, 1, ctypes.c_void_p(-1).value, 10
 _KEEP_SIZE = 1
 _PART_OF_PAGES = 4 << 20  # a signal undoes what it interrupts, so space is reserved in parts
 
@@ -101,14 +101,15 @@ def _close_descriptor(fd: int, generation: int) -> None:
             os.close(fd)
 
 
-def map_object(descriptor: Descriptor, size: int, what: str) -> Any:
+def map_object(descriptor: Descriptor, size: int, what: str, writable: bool = True) -> Any:
     """Maps an object for this process alone. Returns the bytes as a ctypes array, which views keep alive.
 
     Not by the module `mmap`: it would duplicate the descriptor out of our sight, and a forked child would keep the
     duplicate, and with it the locks.
     """
     with registry.lock:  # so that no fork falls in between
-        address = _libc.mmap(None, size, _PROT_READ_WRITE, _MAP_SHARED, descriptor.fd, 0)
+        protection = _PROT_READ_WRITE if writable else _PROT_READ
+        address = _libc.mmap(None, size, protection, _MAP_SHARED, descriptor.fd, 0)
         if address is None or address == _MAP_FAILED:
             raise system_error(ctypes.get_errno(), f"{what}: cannot map {size} bytes")
         _libc.madvise(address, size, _MADV_DONTFORK)
@@ -133,6 +134,15 @@ def reserve(fd: int, size: int, what: str) -> None:
             number = ctypes.get_errno()
             if number != errno.EINTR:
                 raise system_error(number, f"{what}: cannot reserve {size} bytes of shared memory")
+
+
+def is_locked(fd: int, byte: int) -> bool:
+    """Whether another open file holds a lock on the byte. Takes none itself, so the descriptor may be for reading only."""
+    try:
+        answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0))
+    except OSError as error:
+        raise system_error(error.errno, f"cannot ask for the lock on byte {byte} of the segment") from None
+    return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
 
 
 def _set_lock(fd: int, byte: int, kind: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import List, Optional, Tuple
 
 from ._atomics import Words
 from ._format import LAYOUT, MASK64, align
@@ -121,3 +121,28 @@ def _orphan(words: Words, shape: Shape, slot: int, own: int, gain: int) -> Optio
             if found is not None:
                 return found
     return None
+
+
+def true_ends(shape: Shape, cells: List[int], tail: int) -> Optional[Tuple[int, int]]:
+    """Head and tail as the cells' words have them, of the positions possible the nearest to the tail that stands there. None: the
+    cells' turns are not in order."""
+    turns = [value >> shape.turn_shift for value in cells]
+    ends = _end(shape, [turn >> 1 for turn in turns]), _end(shape, [(turn + 1 & shape.turn_mask) >> 1 for turn in turns])
+    if ends[0] is None or ends[1] is None:
+        return None
+    # Turns tell positions up to their period only; the index that stands there is near.
+    spare_bits = 64 - (shape.lap_shift + 63 - shape.turn_shift)
+    size = ((ends[1] - ends[0]) << spare_bits & MASK64) >> spare_bits
+    true_tail = (tail + (signed((ends[1] - tail) << spare_bits) >> spare_bits)) & MASK64
+    return (true_tail - size) & MASK64, true_tail
+
+
+def _end(shape: Shape, seen: List[int]) -> Optional[int]:
+    """Where the pushes (or pops) end, modulo the turns' period, from how many each cell has seen: the cells of the last lap,
+    which come first, one more than the others."""
+    most, n = seen[0], 1
+    while n < shape.capacity and seen[n] == most:
+        n += 1
+    if any(one != (most - 1 & shape.turn_mask >> 1) for one in seen[n:]):
+        return None
+    return ((most - 1) << shape.lap_shift) + n

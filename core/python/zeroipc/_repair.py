@@ -7,8 +7,7 @@ from typing import Any, Callable, List
 
 from ._atomics import Words
 from ._bucket_map import BucketMap
-from ._exchange_bytes import Shape, signed
-from ._format import MASK64
+from ._exchange_bytes import Shape, true_ends
 from ._structure import Kind, Place, refuse_repair
 from ._treiber import TreiberStack
 from .errors import Corrupt
@@ -65,29 +64,13 @@ class _QueueRepair:
             if buffer >= shape.buffers or self.owned[buffer]:
                 raise self.corrupt("a cell names a buffer that does not exist, or that another one names")
             self.owned[buffer] = True
-        tail = self.ends_at(lambda turn: (turn + 1 & shape.turn_mask) >> 1)
-        head = self.ends_at(lambda turn: turn >> 1)
-        # Turns tell positions up to their period only; the index that stands there is near.
-        spare_bits = 64 - (shape.lap_shift + 63 - shape.turn_shift)
-        old = words.load(shape.tail)
-        size = ((tail - head) << spare_bits & MASK64) >> spare_bits
-        self.tail = (old + (signed((tail - old) << spare_bits) >> spare_bits)) & MASK64
-        self.head = (self.tail - size) & MASK64
+        found = true_ends(shape, self.cells, words.load(shape.tail))
+        if found is None:
+            raise self.corrupt("the cells' turns are not in order")
+        self.head, self.tail = found
 
     def corrupt(self, what: str) -> Corrupt:
         return Corrupt(f"queue: {what}; a peer overwrote it: make it anew")
-
-    def ends_at(self, count: Callable[[int], int]) -> int:
-        """Where the pushes (or pops) end, modulo the turns' period, from how many each cell has seen: the cells of the last
-        lap, which come first, one more than the others."""
-        shape = self.shape
-        seen = [count(value >> shape.turn_shift) for value in self.cells]
-        most, n = seen[0], 1
-        while n < shape.capacity and seen[n] == most:
-            n += 1
-        if any(one != (most - 1 & shape.turn_mask >> 1) for one in seen[n:]):
-            raise self.corrupt("the cells' turns are not in order")
-        return ((most - 1) << shape.lap_shift) + n
 
     def is_free(self, buffer: int) -> bool:
         return buffer < self.shape.buffers and not self.owned[buffer]

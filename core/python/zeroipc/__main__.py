@@ -1,0 +1,5 @@
+"""`python -m zeroipc`: the command."""
+
+from .command.main import program
+
+program()
