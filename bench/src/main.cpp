@@ -27,6 +27,7 @@
 #include "zeroipc/bench/environment.hpp"
 #include "zeroipc/bench/history.hpp"
 #include "zeroipc/bench/kernel_queue.hpp"
+#include "zeroipc/bench/languages.hpp"
 #include "zeroipc/bench/peers.hpp"
 #include "zeroipc/bench/perf_counters.hpp"
 #include "zeroipc/bench/placement.hpp"
@@ -291,6 +292,9 @@ int list_variants(bool as_json) {
     for (auto const& peer : peers())
         std::printf("%-*s  %-9s  %-11s  %s%s\n", static_cast<int>(width), peer.name.c_str(),
                     peer.progress.c_str(), "peer", peer.source.c_str(), remarks_on(peer).c_str());
+    for (auto const& language : languages())
+        std::printf("%-*s  %-9s  %-11s  %s%s\n", static_cast<int>(width), language.name.c_str(), "lock-free",
+                    "language", language.source().c_str(), why_missing(language) ? " (cannot run here)" : "");
     return 0;
 }
 
