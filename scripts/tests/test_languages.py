@@ -45,7 +45,7 @@ def test_languages_are_one_step_from_the_default_and_nothing_else_is(folder):
 def test_what_a_language_costs_is_told_in_words(folder):
     told = next(one for one in findings.findings(summary.analyse(folder)) if one.axis == "language")
     sentences = {one.variant: sentence for one, sentence in told.sentences}
-    assert "C++ beats Python by 100 times over" in sentences["lang/python/queue"]
+    assert "C++ beats Python by 100.000 [100.000, 100.000] times over" in sentences["lang/python/queue"]
     assert "C++ beats Python feeding C++" in sentences["lang/python-to-cpp/queue"]
 
 
