@@ -108,7 +108,8 @@ public:
     template <class Visit>
     void for_each(Visit visit) {
         std::vector<std::uint64_t> pairs;
-        auto const count = items_().number();  // fetched before, by number
+        auto const count = items_().number();
+        if (count == 0) return;  // no memory to copy into
         pairs.resize(2 * count);
         static_cast<void>(copy_(Object(PyMemoryView_FromMemory(
             reinterpret_cast<char*>(pairs.data()), static_cast<std::intptr_t>(16 * count), 0x200))));
