@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "zeroipc/bench/kill_board.hpp"
+#include "zeroipc/bench/languages.hpp"
 #include "zeroipc/bench/mix.hpp"
 #include "zeroipc/bench/peers.hpp"
 #include "zeroipc/bench/pinning.hpp"
@@ -49,7 +50,7 @@ Host host_named(std::string const& name) {
 }
 
 bool can_be_hosted(std::string_view variant, Host host) {
-    if (is_kernel_queue(variant)) return host == Host::processes;
+    if (is_kernel_queue(variant) || language_named(variant) != nullptr) return host == Host::processes;
     auto const* const peer = peer_named(variant);
     return host == Host::threads || peer == nullptr || peer->between_processes;
 }
@@ -98,6 +99,7 @@ std::vector<std::string> all_names() {
     for (auto const* bound : bounds) names.emplace_back(bound);
     for (auto const& peer : peers())
         if (peer.built) names.push_back(peer.name);
+    for (auto const& language : languages()) names.push_back(language.name);
     return names;
 }
 
@@ -156,11 +158,16 @@ constexpr std::uint32_t most_replicas = 1000;
 constexpr std::uint64_t least_kill_window_ns = 100'000'000;
 
 void check_cell(Cell const& cell) {
-    auto const sizes = cell.is_peer() ? peer_payload_sizes : payload_sizes(cell.structure());
+    auto const sizes = cell.is_peer()       ? peer_payload_sizes
+                       : cell.is_language() ? std::vector{language_payload_bytes}
+                                            : payload_sizes(cell.structure());
     auto const text = [](auto number) { return std::to_string(number); };
     check(std::find(sizes.begin(), sizes.end(), cell.payload_bytes) != sizes.end(),
           "payload of " + text(cell.payload_bytes) + " bytes; " + std::string(cell.structure()) +
-              (cell.is_peer() ? " peers" : " variants") + " are compiled for " + join(sizes));
+              (cell.is_peer()       ? " peers"
+               : cell.is_language() ? "s of other languages"
+                                    : " variants") +
+              " are compiled for " + join(sizes));
     check(!cell.is_peer() || cell.home == "producer" || cell.home == "left",
           "home '" + cell.home + "' of " + cell.variant +
               "; what a peer allocates lies where its first worker runs: use producer or left");
@@ -189,7 +196,8 @@ void check_cell(Cell const& cell) {
           "mode latency has windows of at most a minute");
     if (cell.mode == Mode::kill) {
         check(cell.host == Host::processes, "host threads; mode kill kills processes");
-        check(!cell.is_peer(), "'" + cell.variant + "'; mode kill is for variants of the catalogue");
+        check(!cell.is_peer() && !cell.is_language(),
+              "'" + cell.variant + "'; mode kill is for variants of the catalogue");
         check(cell.payload_bytes == kill_payload_bytes, "payload of " + text(cell.payload_bytes) +
                                                             " bytes; mode kill is compiled for " +
                                                             text(kill_payload_bytes));
@@ -281,13 +289,20 @@ std::vector<std::string> match_variants(std::string const& pattern) {
         if (!peer->built) throw PlanError(why_not_built(*peer));
         return {pattern};
     }
+    if (auto const* const language = language_named(pattern)) {
+        if (auto const why = why_missing(*language)) throw PlanError(*why);
+        return {pattern};
+    }
     for (auto const& name : all_names()) {
-        // * stands for slashes too; a bound or a peer is meant only where it is named as one.
+        // * stands for slashes too; a bound, a peer or a language is meant only where it is named as one.
         auto const meant = [&](char const* kind) {
             return pattern.starts_with(kind) || !name.starts_with(kind);
         };
-        if (meant("bound/") && meant("peer/") && ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0)
-            matches.push_back(name);
+        if (!meant("bound/") || !meant("peer/") || !meant("lang/") ||
+            ::fnmatch(pattern.c_str(), name.c_str(), 0) != 0)
+            continue;
+        auto const* const language = language_named(name);
+        if (language == nullptr || !why_missing(*language)) matches.push_back(name);
     }
     if (matches.empty())
         throw PlanError("no variant '" + pattern + "'; the nearest are " + join(nearest_names(pattern)) +

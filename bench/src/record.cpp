@@ -280,9 +280,10 @@ json to_record(Cell const& cell, RunResult const& result, RunPlace const& place)
         {"mode", to_string(cell.mode)},
         {"variant", cell.variant},
         {"host", to_string(cell.host)},
-        {"kind", cell.is_bound()  ? "bound"
-                 : cell.is_peer() ? "peer"
-                                  : "variant"},
+        {"kind", cell.is_bound()      ? "bound"
+                 : cell.is_peer()     ? "peer"
+                 : cell.is_language() ? "language"
+                                      : "variant"},
         {"is_default", is_default(cell.variant)},
         {"producers", cell.producers},
         {"consumers", cell.consumers},

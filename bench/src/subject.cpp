@@ -1,6 +1,7 @@
 #include "zeroipc/bench/subject.hpp"
 
 #include "bounds.hpp"
+#include "zeroipc/bench/languages.hpp"
 #include "zeroipc/bench/peers.hpp"
 #include "zeroipc/bench/subject_table.hpp"
 
@@ -37,6 +38,7 @@ std::vector<std::uint32_t> payload_sizes(std::string_view structure) {
 std::optional<Subject> find_subject(std::string_view variant, std::uint32_t payload_bytes) {
     if (variant.starts_with("bound/")) return find_bound(variant, payload_bytes);
     if (variant.starts_with("peer/")) return find_peer(variant, payload_bytes);
+    if (variant.starts_with("lang/")) return find_language(variant, payload_bytes);
     bool const mixed = variant.starts_with("stack/") || variant.starts_with("map/");
     switch (payload_bytes) {
         case 8:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Dict, List, Optional, Sequence, Tuple
 
-AXES = ("algorithm", "ordering", "backoff", "layout", "waiting")
+AXES = ("algorithm", "ordering", "backoff", "layout", "waiting", "language")
+LANGUAGES = {"c": "C", "cpp": "C++", "python": "Python"}
 NOT_APPLICABLE = "-"
 # long form, short form
 WORDS: Dict[str, Dict[str, Tuple[str, str]]] = {
@@ -23,12 +24,16 @@ WORDS: Dict[str, Dict[str, Tuple[str, str]]] = {
 
 
 def structure_of(variant: str) -> str:
-    """Such as `queue` of `queue/ticket/...` and of `peer/queue/ck`; `bound` of a bound."""
+    """Such as `queue` of `queue/ticket/...`, of `peer/queue/ck` and of `lang/c/queue`; `bound` of a bound."""
+    if variant.startswith("lang/"):
+        return variant.split("/")[-1]
     return variant.removeprefix("peer/").split("/")[0]
 
 
 def parts_of(variant: str) -> Tuple[str, ...]:
-    """Algorithm, ordering, backoff, layout and waiting of a variant; what the name does not state is empty."""
+    """Algorithm, ordering, backoff, layout, waiting and language of a variant; what the name does not state is empty."""
+    if variant.startswith("lang/"):  # in all else as its default
+        return (*[NOT_APPLICABLE] * (len(AXES) - 1), variant.split("/")[1])
     if variant.startswith("peer/"):  # an algorithm like ours, of which no more is known
         parts = ["/".join(variant.split("/")[2:]), *[NOT_APPLICABLE] * 3]
     else:
@@ -41,6 +46,8 @@ def axis_of(variant: str, default: str) -> Optional[str]:
 
     Another algorithm may lack an axis altogether (`-`): that makes no second difference.
     """
+    if variant.startswith("lang/"):
+        return "language"
     one, other = parts_of(variant), parts_of(default)
     differ = [axis for axis, part, usual in zip(AXES, one, other) if part != usual]
     if differ and differ[0] == "algorithm":
@@ -54,6 +61,9 @@ def word(variant: str, axis: str) -> Tuple[str, str]:
     structure = structure_of(variant)
     if axis == "algorithm":
         return f"the {part} {structure}", f"the {part} {structure}"
+    if axis == "language":  # such as c, or python-to-cpp: producers in the one, consumers in the other
+        words = " feeding ".join(LANGUAGES.get(end, end) for end in (part or "cpp").split("-to-"))
+        return words, words
     if axis == "layout":
         return f"the {part} layout", f"the {part} one"
     if axis == "waiting":
@@ -96,4 +106,5 @@ def names_along(axis: str, variants: Sequence[str]) -> Dict[str, str]:
     """Short names of variants that differ along one axis: what they have on it. Else as short_names."""
     if axis not in AXES:
         return short_names(variants)
-    return {name: parts_of(name)[AXES.index(axis)] or "usual" for name in variants}
+    usual = "cpp" if axis == "language" else "usual"
+    return {name: parts_of(name)[AXES.index(axis)] or usual for name in variants}

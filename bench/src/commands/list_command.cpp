@@ -10,6 +10,7 @@
 #include <string>
 
 #include "variant_json.hpp"
+#include "zeroipc/bench/languages.hpp"
 #include "zeroipc/bench/peers.hpp"
 #include "zeroipc/bench/plan.hpp"
 #include "zeroipc/bench/subject.hpp"
@@ -48,6 +49,7 @@ int list_variants(bool as_json) {
         auto array = nlohmann::json::array();
         for (auto const& v : all) array.push_back(to_json(v));
         for (auto const& peer : peers()) array.push_back(to_json(peer));
+        for (auto const& language : languages()) array.push_back(to_json(language));
         std::cout << array.dump(2) << '\n';
         return 0;
     }
@@ -60,6 +62,9 @@ int list_variants(bool as_json) {
     for (auto const& peer : peers())
         std::printf("%-*s  %-9s  %-11s  %s%s\n", static_cast<int>(width), peer.name.c_str(),
                     peer.progress.c_str(), "peer", peer.source.c_str(), remarks_on(peer).c_str());
+    for (auto const& language : languages())
+        std::printf("%-*s  %-9s  %-11s  %s%s\n", static_cast<int>(width), language.name.c_str(), "lock-free",
+                    "language", language.source().c_str(), why_missing(language) ? " (cannot run here)" : "");
     return 0;
 }
 

@@ -4,7 +4,7 @@
 
 namespace zeroipc::bench {
 
-/// Prints variants, bounds and peers: a line each, or as a JSON array (variants and peers).
+/// Prints variants, bounds, peers and languages: a line each, or as a JSON array (without the bounds).
 /// \return the exit status.
 int list_variants(bool as_json);
 

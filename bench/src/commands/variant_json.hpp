@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "zeroipc/bench/languages.hpp"
 #include "zeroipc/bench/peers.hpp"
 
 namespace zeroipc::bench {
@@ -53,6 +54,20 @@ inline nlohmann::json to_json(PeerInfo const& peer) {
             {"progress", peer.progress},
             {"source", peer.source},
             {"full", peer.full}};
+}
+
+/// The library in another language. "why_missing" is null where it can run.
+inline nlohmann::json to_json(LanguageInfo const& language) {
+    auto const why = why_missing(language);
+    return {{"name", language.name},
+            {"kind", "language"},
+            {"structure", structure_of(language.name)},
+            {"hosts", hosts_of(language.name)},
+            {"producers", language.producers},
+            {"consumers", language.consumers},
+            {"progress", "lock-free"},
+            {"source", language.source()},
+            {"why_missing", why ? nlohmann::json(*why) : nlohmann::json(nullptr)}};
 }
 
 }  // namespace zeroipc::bench

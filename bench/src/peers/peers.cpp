@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "peer_tables.hpp"
+#include "zeroipc/bench/languages.hpp"
 
 namespace zeroipc::bench {
 
@@ -137,21 +138,28 @@ std::string why_not_built(PeerInfo const& peer) {
 
 void leave_out_unbuilt(Suite& suite, std::vector<PeerInfo> const& all) {
     auto& reasons = suite.left_out;
+    // Whether a pattern means some of what there is, and all of these are missing. `why` is "" for what is there.
+    auto const means_missing = [&](std::string const& pattern, auto const& named, auto&& why) {
+        bool some = false;
+        bool none = true;
+        for (auto const& one : named) {
+            if (::fnmatch(pattern.c_str(), one.name.c_str(), 0) != 0) continue;
+            some = true;
+            if (std::string reason = why(one); reason.empty())
+                none = false;
+            else if (std::find(reasons.begin(), reasons.end(), reason) == reasons.end())
+                reasons.push_back(std::move(reason));
+        }
+        return some && none;  // what matches nothing at all is a mistake, and is told as one
+    };
     for (auto& sweep : suite.sweeps)
         std::erase_if(sweep.variants, [&](std::string const& pattern) {
-            if (!pattern.starts_with("peer/")) return false;
-            bool some = false;
-            bool none = true;
-            for (auto const& peer : all) {
-                if (::fnmatch(pattern.c_str(), peer.name.c_str(), 0) != 0) continue;
-                some = true;
-                if (peer.built)
-                    none = false;
-                else if (auto why = why_not_built(peer);
-                         std::find(reasons.begin(), reasons.end(), why) == reasons.end())
-                    reasons.push_back(std::move(why));
-            }
-            return some && none;  // what matches nothing at all is a mistake, and is told as one
+            if (pattern.starts_with("lang/"))
+                return means_missing(pattern, languages(),
+                                     [](auto const& one) { return why_missing(one).value_or(""); });
+            return pattern.starts_with("peer/") && means_missing(pattern, all, [](auto const& peer) {
+                       return peer.built ? std::string() : why_not_built(peer);
+                   });
         });
     std::erase_if(suite.sweeps, [](Sweep const& sweep) { return sweep.variants.empty(); });
 }

@@ -51,8 +51,9 @@ def _ends(rows: pd.DataFrame) -> List[Point]:
 
 def _timeline(source: Source, structure: str, point: Point, rows: pd.DataFrame) -> Drawing:
     default = source.default(list(set(rows["variant"])))
+    axes_shown = ("algorithm", "backoff", "language")
     names = [name for name in source.ordered(rows["variant"])
-             if default is None or name == default or policies.axis_of(name, default) in ("algorithm", "backoff")]
+             if default is None or name == default or policies.axis_of(name, default) in axes_shown]
     names = names[:MOST_PANELS // 2 if source.narrow else MOST_PANELS]
     columns = 2 if source.narrow else 4
     figure, every, _ = grid_of(len(names), source.width, source.width / columns - 0.01, 1.5 if source.narrow else 2.0,

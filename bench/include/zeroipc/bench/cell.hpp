@@ -28,9 +28,11 @@ enum class Host : std::uint32_t {
 
 char const* to_string(Host host);
 
-/// "queue", "stack", "map" or "bound": what stands in front of a name, or of a peer's behind "peer/".
+/// "queue", "stack", "map" or "bound": what stands in front of a name, of a peer's behind "peer/", and at the end of one
+/// of another language's (lang/LANGUAGE/STRUCTURE).
 constexpr std::string_view structure_of(std::string_view variant) {
     constexpr std::string_view peer = "peer/";
+    if (variant.starts_with("lang/")) return variant.substr(variant.rfind('/') + 1);
     if (variant.starts_with(peer)) variant.remove_prefix(peer.size());
     return variant.substr(0, variant.find('/'));
 }
@@ -82,6 +84,7 @@ struct Cell {
 
     [[nodiscard]] bool is_bound() const { return variant.starts_with("bound/"); }
     [[nodiscard]] bool is_peer() const { return variant.starts_with("peer/"); }
+    [[nodiscard]] bool is_language() const { return variant.starts_with("lang/"); }
     /// "queue", "stack", "map" or "bound".
     [[nodiscard]] std::string_view structure() const { return structure_of(variant); }
     /// Whether every worker does the same by itself, without an item passed on.

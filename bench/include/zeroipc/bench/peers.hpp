@@ -45,7 +45,7 @@ inline std::vector<std::uint32_t> const peer_payload_sizes{8, 64};
 /// What to say of a peer that is not built.
 std::string why_not_built(PeerInfo const& peer);
 
-/// Takes out of a suite what names peers that are not built, and says so in Suite::left_out.
+/// Takes out of a suite what names peers that are not built, or languages that cannot run, and says so in Suite::left_out.
 void leave_out_unbuilt(Suite& suite, std::vector<PeerInfo> const& all = peers());
 
 }  // namespace zeroipc::bench
