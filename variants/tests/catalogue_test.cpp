@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <set>
 #include <sstream>
 #include <string>
@@ -43,11 +45,21 @@ TEST_CASE("names are unique and of five parts, or of six where waiting differs",
     }
 }
 
+/// How many variants of a structure are ours; a user's own stand behind them.
+std::size_t ours_of(std::string const& structure) {
+    using namespace variants;
+    if (structure == "queue") return std::tuple_size_v<variants::detail::ours<listed::queue_variants>>;
+    if (structure == "stack") return std::tuple_size_v<variants::detail::ours<listed::stack_variants>>;
+    return std::tuple_size_v<variants::detail::ours<listed::map_variants>>;
+}
+
 TEST_CASE("the page of the variants explains each part of each name", "[fast]") {
     std::ifstream file(ZEROIPC_VARIANTS_PAGE);
     std::string const page(std::istreambuf_iterator<char>(file), {});
     REQUIRE(page.find("# The variants") == 0);
+    std::map<std::string, std::size_t> seen;
     for (auto const& one : variants::list()) {
+        if (++seen[one.structure] > ours_of(one.structure)) continue;
         std::istringstream parts(one.name);
         std::string part;
         std::getline(parts, part, '/');  // the structure

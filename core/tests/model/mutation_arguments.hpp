@@ -62,10 +62,9 @@ inline constexpr mutation_argument mutation_arguments[] = {
     {"Map", "(M6)", "no release", "as (M6), no acquire"},
     {"Map", "(M6)", "no acquire when it fails", "the value is not used"},
     {"Map", "(M7)", "no release", "as (M6)"},
-    {"Map", "(M8)", "no acquire",
-     "recovery decides by values: the header is changed by an exchange of exactly what was read, and what "
-     "the dead one did the kernel hands on. `minimal` leaves it out"},
-    {"Map", "(M9)", "no release", "as (M8)"},
+    {"Map", "(M9)", "no release",
+     "a name that is seen to go too early does no harm: the header is changed by an exchange of exactly what "
+     "was read. `minimal` leaves it out"},
     {"Map", "(M11) in bucket_map.hpp, locate (2)", "no fence",
      "before the answer \"absent\" stands the fence of confirmed_absent, before a commit the exchange: both "
      "look at the header again"},

@@ -52,6 +52,8 @@ constexpr edge edge_of(bucket_access access) noexcept {
             return {};
         case bucket_access::commits:
             return {false, true, false};
+        case bucket_access::examines:
+            return {true, false, true};  // who reserved a slot has said so before
         default:
             return {false, false, false};  // the headers' commits carry what lies behind links and owners
     }
