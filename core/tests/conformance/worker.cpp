@@ -20,7 +20,7 @@ bytes item_of(number n, std::size_t size) {
     bytes item(size, '\0');
     if (size == sizeof(record)) {
         record one{n, static_cast<std::uint32_t>(n * 7), static_cast<float>(n % 1000) / 4, {}};
-        char text[8];
+        char text[8] = {};
         std::snprintf(text, sizeof text, "%u", static_cast<unsigned>(n % 1000));
         std::memcpy(one.text, text, sizeof text);
         std::memcpy(item.data(), &one, sizeof one);
