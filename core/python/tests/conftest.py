@@ -42,10 +42,10 @@ def memory(name):
 
 
 class Peer:
-    """A C++ process that does what it is told (peer.cpp)."""
+    """A process that does what it is told, a line a command: C++ (peer.cpp), or any language (test_matrix.py)."""
 
-    def __init__(self, program):
-        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+    def __init__(self, *program):
+        self.process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
     def start(self, *command):
         """Begins a command; `answer` waits for its end."""
@@ -59,7 +59,7 @@ class Peer:
     def __call__(self, *command):
         self.start(*command)
         found = self.answer()
-        assert found is not None, f"the C++ process ended in {command}: status {self.process.wait()}"
+        assert found is not None, f"the process ended in {command}: status {self.process.wait()}"
         return found
 
     def died(self):

@@ -9,27 +9,17 @@
 #include <cstdint>
 #include <cstring>
 #include <fstream>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "zeroipc_c_handles.hpp"
 #include "zeroipc_golden.hpp"
 #include "zeroipc_testing.hpp"
 
 namespace zeroipc::testing::c {
-
-struct close {
-    void operator()(zeroipc_memory* one) const { zeroipc_memory_close(one); }
-    void operator()(zeroipc_array* one) const { zeroipc_array_close(one); }
-    void operator()(zeroipc_queue* one) const { zeroipc_queue_close(one); }
-    void operator()(zeroipc_stack* one) const { zeroipc_stack_close(one); }
-    void operator()(zeroipc_map* one) const { zeroipc_map_close(one); }
-};
-template <class T>
-using owned = std::unique_ptr<T, close>;
 
 /// For set-up, in any process: throws unless the call was done.
 inline void must(zeroipc_result result) {
