@@ -100,7 +100,6 @@ struct calls<zeroipc_queue> {
     static constexpr auto pop = zeroipc_queue_pop;
     static constexpr auto create = zeroipc_queue_create;
     static constexpr auto open = zeroipc_queue_open;
-    static constexpr auto repair = zeroipc_queue_repair;
 };
 template <>
 struct calls<zeroipc_stack> {
@@ -114,7 +113,6 @@ struct calls<zeroipc_stack> {
     static constexpr auto pop = zeroipc_stack_pop;
     static constexpr auto create = zeroipc_stack_create;
     static constexpr auto open = zeroipc_stack_open;
-    static constexpr auto repair = zeroipc_stack_repair;
     static constexpr auto peek = zeroipc_stack_try_peek;
 };
 

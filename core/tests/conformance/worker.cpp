@@ -182,10 +182,14 @@ int work(char const* images) {
         of.reset();
         return json{{"result", "ok"}};
     });
+    // Hostile names need not be text.
+    auto const say = [](json const& answer) {
+        std::cout << answer.dump(-1, ' ', false, json::error_handler_t::replace) << std::endl;
+    };
     for (std::string line; std::getline(std::cin, line);) try {
-            std::cout << p.perform(json::parse(line)) << std::endl;
+            say(p.perform(json::parse(line)));
         } catch (std::exception const& error) {
-            std::cout << json{{"result", "broken"}, {"why", line + ": " + error.what()}} << std::endl;
+            say({{"result", "broken"}, {"why", line + ": " + error.what()}});
         }
     return 0;
 }
