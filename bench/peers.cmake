@@ -37,6 +37,9 @@ function(zeroipc_peer name package header)
 endfunction()
 
 zeroipc_peer(atomic_queue libatomic-queue-dev atomic_queue/atomic_queue.h)
+if(TARGET zeroipc_peer_atomic_queue)
+  target_link_libraries(zeroipc_peer_atomic_queue INTERFACE $<$<CONFIG:Debug>:atomic>)  # what is folded away when optimised
+endif()
 zeroipc_peer(boost libboost-dev boost/lockfree/stack.hpp)
 zeroipc_peer(cds libcds-dev cds/container/michael_map.h cds)
 zeroipc_peer(ck libck-dev ck_ring.h)

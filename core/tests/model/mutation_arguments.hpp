@@ -54,7 +54,6 @@ inline constexpr mutation_argument mutation_arguments[] = {
      "who makes a slot valid has read the link before: the header's commit carries the link and the bytes. "
      "`minimal` leaves it out"},
     {"Map", "(M5)", "no acquire", "as (M4)"},
-    {"Map", "(M5)", "no release", "as (M4)"},
     {"Map", "(M5)", "no acquire when it fails", "the value is not used"},
     {"Map", "(M6)", "no acquire",
      "a block's bytes are written behind a commit of the header that links it, not behind its owner word. "

@@ -51,6 +51,7 @@ constexpr edge edge_of(bucket_access access) noexcept {
         case bucket_access::reads_header:
             return {};
         case bucket_access::commits:
+        case bucket_access::changes_link:  // who sees a link gone sees that its slots are
             return {false, true, false};
         case bucket_access::examines:
             return {true, false, true};  // who reserved a slot has said so before

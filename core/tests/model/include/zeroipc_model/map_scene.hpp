@@ -377,6 +377,8 @@ std::vector<scene_plan> map_scenes(bool kill_safe = Policies::algorithm::kill_sa
         {0});
     add("who takes a block out dies", {1, 2, 3, 4}, {{{{erase, 4}}}, {{{insert, 5}}}, {{{insert, 4}}, {0}}},
         {1, 0}, {0});
+    add("a dead one's block goes, seen late", {1, 2, 3, 4}, {{{{erase, 4}}}, {{{insert, 5}}}, {{}, {0}}},
+        {0, 2}, {0});
     add("two die", {1}, {assign1, insert2, {{{find, 1}}}, {{{assign, 1}, {insert, 2}}, {0, 1}}}, {1, 0},
         {0, 1});
     add("recovery dies", {1, 2, 3, 4}, {{{{erase, 4}}}, {{{find, 1}}, {0}}, {{{insert, 4}}, {1}}}, {1, 0},
