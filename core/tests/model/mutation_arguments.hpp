@@ -51,7 +51,7 @@ inline constexpr mutation_argument mutation_arguments[] = {
     {"Map", "(M3)", "no acquire",
      "a negative answer reads no bytes; that it is current is the fence's work. `minimal` leaves it out"},
     {"Map", "(M4)", "no acquire",
-     "who makes a slot valid has read the link before: the header's commit carries the link and the bytes. "
+     "the acquire fence (M11) stands behind it; and who makes a slot valid has read the link before. "
      "`minimal` leaves it out"},
     {"Map", "(M5)", "no acquire", "as (M4)"},
     {"Map", "(M5)", "no acquire when it fails", "the value is not used"},
