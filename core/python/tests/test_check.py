@@ -1,5 +1,6 @@
 """`zeroipc check`: what is sound is called so, and each rule that it claims to look at is broken here, in every way, and found."""
 
+import itertools
 import json
 import os
 
@@ -8,6 +9,8 @@ from conftest import FORMAT, contents, golden, image, place
 from zeroipc import Array, Map, Memory, Queue, Stack
 from zeroipc._bucket_map import bucket_of, hash_of
 from zeroipc._format import LAYOUT
+from zeroipc.command import check_table
+from zeroipc.command.check_table import TableCheck
 from zeroipc.command.describe import describe
 from zeroipc.command.main import main
 from zeroipc.command.rules import RULES
@@ -285,3 +288,39 @@ def test_a_stack_that_is_an_array(name, capsys):
 
 def test_every_rule_is_broken_here():
     assert {rule for rule, _, _ in FAULTS} | {"stack.top"} == set(RULES)
+
+
+def _between_copy_and_scan(monkeypatch, act):
+    """Does something each time the table was looked at and the bytes behind it are about to be."""
+    scan = TableCheck._not_zero
+    monkeypatch.setattr(TableCheck, "_not_zero", lambda self, begin: (act(), scan(self, begin))[1])
+
+
+def test_structures_made_meanwhile_are_no_fault(name, memory, capsys, monkeypatch):
+    """Published since the table was copied, or only begun."""
+    made = iter(["a", "b"])
+    _between_copy_and_scan(monkeypatch, lambda: [Array(memory, one, 5, dtype="u4") for one in [next(made, None)] if one])
+    assert _check(name, capsys) == (0, []) and len(memory.entries()) == 2
+
+    def die(body):
+        body[:8] = b"begun..."
+        raise InterruptedError
+
+    def begin():
+        if not memory.find("c") and not begun:
+            begun.append(True)
+            with pytest.raises(InterruptedError):
+                memory._add("c", 64, die)
+
+    begun = []
+    monkeypatch.undo()
+    _between_copy_and_scan(monkeypatch, begin)
+    assert _check(name, capsys) == (0, []) and begun
+
+
+def test_a_table_that_never_stands_still_is_said(name, memory, run, monkeypatch):
+    look, numbers = check_table._look, itertools.count()
+    monkeypatch.setattr(check_table, "_look", lambda view: look(view)[:-8] + next(numbers).to_bytes(8, "little"))
+    for command in ("check", "show"):
+        status, out, err = run(command, name)
+        assert (status, out) == (2, "") and "stop who makes structures" in err
