@@ -15,18 +15,18 @@ from ..errors import Corrupt, NotASegment, NotFound, Truncated
 FOLDER = "/dev/shm"
 
 
-def open_object(name: str) -> Descriptor:
-    """The object behind a segment's name, for reading."""
+def open_object(name: str, access: int = os.O_RDONLY, doing: str = "open") -> Descriptor:
+    """The object behind a segment's name."""
     path = checked_path(name)
     try:
-        descriptor = Descriptor(path, os.O_RDONLY | os.O_NONBLOCK, 0)
+        descriptor = Descriptor(path, access | os.O_NONBLOCK, 0)
     except FileNotFoundError:
         raise NotFound(f"there is no segment '{path}'; `zeroipc list` shows those that there are") from None
     except OSError as error:
-        raise system_error(error.errno, f"cannot open segment '{path}'") from None
+        raise system_error(error.errno, f"cannot {doing} segment '{path}'") from None
     if not stat.S_ISREG(os.fstat(descriptor.fd).st_mode):
         descriptor.close()
-        raise NotASegment(f"'{path}' is no shared-memory object")
+        raise NotASegment(f"'{path}' is no shared-memory object, and not made by ZeroIPC; `zeroipc list` shows the segments")
     return descriptor
 
 
