@@ -1,16 +1,12 @@
 """`zeroipc check`: what is sound is called so, and each rule that it claims to look at is broken here, in every way, and found."""
 
-import itertools
 import json
-import os
 
 import pytest
-from conftest import FORMAT, contents, golden, image, place
+from conftest import FORMAT, VARIANTS, contents, golden, place
 from zeroipc import Array, Map, Memory, Queue, Stack
 from zeroipc._bucket_map import bucket_of, hash_of
 from zeroipc._format import LAYOUT
-from zeroipc.command import check_table
-from zeroipc.command.check_table import TableCheck
 from zeroipc.command.describe import describe
 from zeroipc.command.main import main
 from zeroipc.command.rules import RULES
@@ -18,7 +14,7 @@ from zeroipc.command.segment import View
 
 pytestmark = pytest.mark.fast
 
-IMAGES = sorted(path.relative_to(FORMAT / "golden").with_suffix("").as_posix() for path in (FORMAT / "golden").rglob("*.json"))
+IMAGES = sorted(path.stem for path in (FORMAT / "golden").glob("*.json")) + VARIANTS
 
 
 def _check(name, capsys):
@@ -31,10 +27,9 @@ def _check(name, capsys):
 
 @pytest.mark.parametrize("stem", IMAGES)
 def test_golden_images_are_sound(name, stem, capsys):
-    described, _ = golden(stem) if "/" not in stem else (json.loads((FORMAT / "golden" / f"{stem}.json").read_text()), None)
-    for stage in described["stages"]:
-        place(name, image(os.path.join(os.path.dirname(stem), stage["image"]), described["bytes"]))
-        assert _check(name, capsys) == (0, []), stage
+    for data in golden(stem)[1]:
+        place(name, data)
+        assert _check(name, capsys) == (0, [])
 
 
 class Spoiled:
@@ -279,8 +274,8 @@ def test_each_fault_is_found(name, rule, spoil, capsys):
 
 
 def test_a_stack_that_is_an_array(name, capsys):
-    described = json.loads((FORMAT / "golden/variants/stack-flat_combining-3x8.json").read_text())
-    data = bytearray(image("variants/" + described["stages"][-1]["image"], described["bytes"]))
+    described, images = golden("variants/stack-flat_combining-3x8")
+    data = bytearray(images[-1])
     data[described["structure"]["offset"]] = 99
     place(name, data)
     assert _check(name, capsys) == (1, ["stack.top"])
@@ -288,39 +283,3 @@ def test_a_stack_that_is_an_array(name, capsys):
 
 def test_every_rule_is_broken_here():
     assert {rule for rule, _, _ in FAULTS} | {"stack.top"} == set(RULES)
-
-
-def _between_copy_and_scan(monkeypatch, act):
-    """Does something each time the table was looked at and the bytes behind it are about to be."""
-    scan = TableCheck._not_zero
-    monkeypatch.setattr(TableCheck, "_not_zero", lambda self, begin: (act(), scan(self, begin))[1])
-
-
-def test_structures_made_meanwhile_are_no_fault(name, memory, capsys, monkeypatch):
-    """Published since the table was copied, or only begun."""
-    made = iter(["a", "b"])
-    _between_copy_and_scan(monkeypatch, lambda: [Array(memory, one, 5, dtype="u4") for one in [next(made, None)] if one])
-    assert _check(name, capsys) == (0, []) and len(memory.entries()) == 2
-
-    def die(body):
-        body[:8] = b"begun..."
-        raise InterruptedError
-
-    def begin():
-        if not memory.find("c") and not begun:
-            begun.append(True)
-            with pytest.raises(InterruptedError):
-                memory._add("c", 64, die)
-
-    begun = []
-    monkeypatch.undo()
-    _between_copy_and_scan(monkeypatch, begin)
-    assert _check(name, capsys) == (0, []) and begun
-
-
-def test_a_table_that_never_stands_still_is_said(name, memory, run, monkeypatch):
-    look, numbers = check_table._look, itertools.count()
-    monkeypatch.setattr(check_table, "_look", lambda view: look(view)[:-8] + next(numbers).to_bytes(8, "little"))
-    for command in ("check", "show"):
-        status, out, err = run(command, name)
-        assert (status, out) == (2, "") and "stop who makes structures" in err

@@ -10,13 +10,10 @@ import numpy as np
 import pytest
 from conftest import contents, fork, in_child, place
 from zeroipc import Array, Map, Memory, Queue, Stack
-from zeroipc._format import HEADER_BYTES
-from zeroipc.command import changing
 from zeroipc.command.counts import Counters
 from zeroipc.command.describe import describe
 from zeroipc.command.main import main
 from zeroipc.command.segment import View
-from zeroipc.errors import InvalidArgument
 
 pytestmark = pytest.mark.fast
 
@@ -42,6 +39,8 @@ def test_reading_writes_nothing(name, memory, run):
     before = contents(name)
     for command in READING:
         status, out, err = run(*[name if part == "NAME" else part for part in command])
+        if command[0] == "list":  # it warns of others' segments, too
+            err = "".join(line for line in err.splitlines() if name in line)
         assert (status, err) == (0, "") and out, command
     assert contents(name) == before
     lines = [line for line in pathlib.Path("/proc/self/maps").read_text().splitlines() if line.endswith(name)]
@@ -113,25 +112,6 @@ def test_unlink_by_force_and_not_of_others(name, memory, run):
     place(name, b"something else, of another program")
     assert run("unlink", name, "--force")[0] == 1 and contents(name)
     assert run("check", name)[0] == 1 and run("show", name)[0] == 1
-
-
-def test_unlink_is_for_segments(name, run):
-    os.mkfifo("/dev/shm" + name)
-    try:
-        for command in (["unlink", name, "--force"], ["check", name]):
-            status, out, err = run(*command)
-            assert status == 1 and "no shared-memory object" in out + err and "zeroipc list" in out + err
-        assert os.path.exists("/dev/shm" + name)
-    finally:
-        os.unlink("/dev/shm" + name)
-
-
-@pytest.mark.parametrize("size", [0, HEADER_BYTES])
-def test_unlink_of_what_says_nothing_needs_force(name, run, size):
-    place(name, bytes(size))
-    status, _, err = run("unlink", name)
-    assert status == 2 and "--force" in err and os.path.exists("/dev/shm" + name)
-    assert run("unlink", name, "--force")[0] == 0 and not os.path.exists("/dev/shm" + name)
 
 
 def test_counters(name, memory):
@@ -212,31 +192,6 @@ def test_create(name, run):
     assert run("show", name, "--names")[1] == "q\n"
 
 
-@pytest.mark.parametrize("refused", [
-    ["--capacity", "3", "--dtype", "u4"], ["--capacity", "4", "--dtype", "zz"], ["--capacity", "4", "--dtype", "u4", "--seed", "5"],
-    ["--capacity", "65536", "--dtype", "u4"],
-])  # fmt: skip
-def test_a_refused_structure_leaves_no_segment(name, run, refused):
-    """One that was there before stays."""
-    command = ["create", name, "queue", "q", "--size", "64k", *refused]
-    assert run(*command)[0] == 2 and not os.path.exists("/dev/shm" + name)
-    assert run("create", name, "--size", "64k")[0] == 0
-    assert run(*command)[0] == 2 and os.path.exists("/dev/shm" + name)
-
-
-def test_a_refused_structure_leaves_what_others_use(name, run, monkeypatch):
-    """Somebody has found the new segment meanwhile."""
-    found = []
-
-    def meet(memory, arguments):
-        found.append(Memory(name))
-        raise InvalidArgument("refused")
-
-    monkeypatch.setattr(changing, "_create", meet)
-    assert run("create", name, "queue", "q", "--size", "64k", "--capacity", "4", "--dtype", "u4")[0] == 2
-    assert found and os.path.exists("/dev/shm" + name)
-
-
 def test_repair_asks(name, memory, run, monkeypatch):
     _fill(memory)
     memory.close()
@@ -247,42 +202,6 @@ def test_repair_asks(name, memory, run, monkeypatch):
     status, out, err = run("repair", name, "--yes", "--json")
     settled = {one["structure"]: one["settled"] for one in json.loads(out)["structures"]}
     assert status == 0 and settled["a"] is None and set(settled) == set("qsma")
-
-
-def _overwritten(body):
-    body[:8] = (1 << 40).to_bytes(8, "little")
-
-
-def test_repair_says_what_is_corrupt(name, memory, run):
-    """Also of bytes that are no kind of structure."""
-    memory._add("nothing", 512, _overwritten)
-    memory._add("newer", 512, lambda body: _newer(body, 8, {0: 9, 4: 1, 8: 1, 12: 8}))
-    Array(memory, "a", 3, dtype="i4")
-    memory.close()
-    assert run("check", name)[0] == 1
-    status, out, _ = run("repair", name, "--yes")
-    nothing, *others = out.splitlines()
-    assert status == 1 and nothing.startswith("nothing: ") and "make it anew" in nothing
-    assert others == ["newer: nothing to repair", "a: nothing to repair"]
-    status, out, err = run("repair", name, "nothing", "--yes")
-    assert (status, out) == (1, "") and "make it anew" in err
-
-
-def test_repair_says_what_is_done_when_somebody_comes(name, memory, run, monkeypatch):
-    _fill(memory)
-    memory.close()
-    repair, came = changing._repair, []
-
-    def repairs(mine, structure):
-        if structure.name == "s":
-            came.append(Memory(name))
-        return repair(mine, structure)
-
-    monkeypatch.setattr(changing, "_repair", repairs)
-    status, out, _ = run("repair", name, "--yes", "--json")
-    rows = {one["structure"]: one for one in json.loads(out)["structures"]}
-    assert status == 2 and rows["q"]["settled"] == 0 and rows["a"]["problem"] is None
-    assert all(rows[one]["settled"] is None and "others use segment" in rows[one]["problem"] for one in "sm")
 
 
 def _newer(data, at, fields):
@@ -302,7 +221,8 @@ def test_what_is_unknown_is_shown(name, memory, run):
     assert found["algorithm"] == ("queue", "50", "compact", None) and found["layout"] == ("queue", "exchange", "spread", None)
     status, out, _ = run("check", name)
     assert status == 0 and out.count("note: ") == 3
-    assert run("dump", name, "kind")[0] == 2
+    status, _, err = run("dump", name, "kind")
+    assert status == 2 and "use the version that made it" in err
 
 
 def test_names_of_others_do_not_reach_the_terminal(name, memory, run):

@@ -56,6 +56,11 @@ class View:
         if os.fstat(self.fd).st_size < self.size:
             raise Truncated(f"segment '{self.path}' was cut to {os.fstat(self.fd).st_size} of {self.size} bytes; make it anew")
 
+    def refuse_removed(self) -> None:
+        """What is followed under a name that is gone, nobody new takes part in."""
+        if os.fstat(self.fd).st_nlink == 0:
+            raise NotFound(f"segment '{self.path}' was removed; who has it open keeps it, and the name may be made anew")
+
     def entries(self) -> List[Entry]:
         """The published structures. Raises Corrupt at the first entry that is impossible."""
         self.refuse_cut()
