@@ -119,9 +119,10 @@ def in_child(action):
 
 
 def golden(stem):
-    """The description of a golden segment, and its images in their order."""
-    described = json.loads((FORMAT / "golden" / f"{stem}.json").read_text())
-    return described, [image(stage["image"], described["bytes"]) for stage in described["stages"]]
+    """The description of a golden segment, which may be one of `variants/`, and its images in their order."""
+    file = FORMAT / "golden" / f"{stem}.json"
+    described = json.loads(file.read_text())
+    return described, [image(file.parent / stage["image"], described["bytes"]) for stage in described["stages"]]
 
 
 def image(file, size):
@@ -145,6 +146,8 @@ def contents(name):
     return pathlib.Path("/dev/shm" + name).read_bytes()
 
 
+#: Of the algorithms for comparison.
+VARIANTS = sorted(f"variants/{path.stem}" for path in (FORMAT / "golden/variants").glob("*.json"))
 GOLDEN = ["array-5x4", "queue-compact-4x8", "stack-compact-3x8", "map-compact-2x8"]
 
 

@@ -1,10 +1,9 @@
 """`zeroipc check`: what is sound is called so, and each rule that it claims to look at is broken here, in every way, and found."""
 
 import json
-import os
 
 import pytest
-from conftest import FORMAT, contents, golden, image, place
+from conftest import FORMAT, VARIANTS, contents, golden, place
 from zeroipc import Array, Map, Memory, Queue, Stack
 from zeroipc._bucket_map import bucket_of, hash_of
 from zeroipc._format import LAYOUT
@@ -15,7 +14,7 @@ from zeroipc.command.segment import View
 
 pytestmark = pytest.mark.fast
 
-IMAGES = sorted(path.relative_to(FORMAT / "golden").with_suffix("").as_posix() for path in (FORMAT / "golden").rglob("*.json"))
+IMAGES = sorted(path.stem for path in (FORMAT / "golden").glob("*.json")) + VARIANTS
 
 
 def _check(name, capsys):
@@ -28,10 +27,9 @@ def _check(name, capsys):
 
 @pytest.mark.parametrize("stem", IMAGES)
 def test_golden_images_are_sound(name, stem, capsys):
-    described, _ = golden(stem) if "/" not in stem else (json.loads((FORMAT / "golden" / f"{stem}.json").read_text()), None)
-    for stage in described["stages"]:
-        place(name, image(os.path.join(os.path.dirname(stem), stage["image"]), described["bytes"]))
-        assert _check(name, capsys) == (0, []), stage
+    for data in golden(stem)[1]:
+        place(name, data)
+        assert _check(name, capsys) == (0, [])
 
 
 class Spoiled:
@@ -276,8 +274,8 @@ def test_each_fault_is_found(name, rule, spoil, capsys):
 
 
 def test_a_stack_that_is_an_array(name, capsys):
-    described = json.loads((FORMAT / "golden/variants/stack-flat_combining-3x8.json").read_text())
-    data = bytearray(image("variants/" + described["stages"][-1]["image"], described["bytes"]))
+    described, images = golden("variants/stack-flat_combining-3x8")
+    data = bytearray(images[-1])
     data[described["structure"]["offset"]] = 99
     place(name, data)
     assert _check(name, capsys) == (1, ["stack.top"])

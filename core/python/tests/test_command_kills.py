@@ -6,7 +6,7 @@ import random
 import signal
 
 import pytest
-from conftest import GOLDEN, SEED, fork, golden, in_child, place
+from conftest import GOLDEN, SEED, VARIANTS, fork, golden, in_child, place
 from hostile_program import spoil
 from mortal import dies_before
 from zeroipc import Map, Memory, Queue, Stack
@@ -95,8 +95,9 @@ def test_busy_structures_are_sound(name, kind, run):
 def test_spoiled_segments_end_in_a_message(name, run):
     rng = random.Random(SEED)
     statuses = set()
-    for _ in range(150):
-        described, images = golden(rng.choice(GOLDEN))
+    kinds = [golden(stem) for stem in GOLDEN + VARIANTS]
+    for i in range(200):
+        described, images = kinds[i % len(kinds)]
         data = bytearray(rng.choice(images))
         spoil(rng, data, rng.choice([0, 8, 128]))
         place(name, data)

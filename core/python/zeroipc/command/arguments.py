@@ -97,7 +97,7 @@ def parser() -> argparse.ArgumentParser:
     repair.set_defaults(run=run_repair)
 
     unlink = add("unlink", "removes a segment, unless somebody is attached")
-    unlink.add_argument("--force", action="store_true", help="also then; they keep what they have mapped")
+    unlink.add_argument("--force", action="store_true", help="also then, they keep what they have mapped; also an empty object")
     unlink.set_defaults(run=run_unlink)
 
     _add_create(add("create", "makes a segment, or a structure in one"))

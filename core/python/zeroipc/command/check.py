@@ -60,25 +60,27 @@ def check_structure(view: View, structure: Structure) -> List[Finding]:
     elif kind == "map" and algorithm == "buckets":
         MapCheck(copy, findings).run(now)
     else:
-        _check_others(copy, structure, findings)
-        now = True
+        now = _check_others(copy, structure, findings)
     if not now:
         findings.note("in use, and never still for a moment: only what must hold at every moment is checked; stop its users")
     return findings.all()
 
 
 def _size_to_copy(place: Place, kind: str, algorithm: str) -> int:
-    """Of queues, items are nobody's business."""
+    """What is looked at: of queues no items, of algorithms for comparison only the first words."""
+    parts, body = place.geometry.parts, place.geometry.spec.layout["body"]
     if kind == "queue":
-        return int(place.geometry.parts.get("buffers", place.geometry.spec.layout["body"]))
-    return place.geometry.total
+        return int(parts.get("buffers", body))
+    return place.geometry.total if algorithm in (*LINKED, "buckets") else int(body)
 
 
-def _check_others(copy: Snapshot, structure: Structure, findings: Findings) -> None:
-    """Of the algorithms for comparison: what their words say about the size."""
+def _check_others(copy: Snapshot, structure: Structure, findings: Findings) -> bool:
+    """Of the algorithms for comparison: what their words say about the size. False: that needs a copy of one moment."""
     spec = copy.place.geometry.spec
     checked = "the descriptor is"
     if structure.kind == "queue" and structure.algorithm in COUNTED:
+        if not copy.is_of_one_moment:
+            return False
         checked = "the descriptor and the indices are"
         head, tail = indices(copy.mapping, copy.place)
         if not 0 <= signed(tail - head) <= spec.capacity:
@@ -88,3 +90,4 @@ def _check_others(copy: Snapshot, structure: Structure, findings: Findings) -> N
         checked = "the descriptor and the top are"
         check_array_stack(Words(copy.mapping).load(spec.layout["top"]), spec.capacity, findings)
     findings.note(f"algorithm {structure.algorithm}: only {checked} checked")
+    return True

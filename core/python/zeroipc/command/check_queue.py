@@ -44,7 +44,7 @@ class QueueCheck:
             elif is_of_one_moment and buffer in self.owner:
                 fault("queue.cell", f"cell {i} names buffer {buffer}, and so does {self.owner[buffer]}")
             self.owner.setdefault(buffer, f"cell {i}")
-        pending = self._records()
+        pending = self._records(is_of_one_moment)
         if is_of_one_moment:
             self._indices()
             self._spares(pending)
@@ -60,7 +60,7 @@ class QueueCheck:
                 fault("queue.indices", f"{name} is {index}, where the cells' turns give {end}")
         return None
 
-    def _records(self) -> List[_Role]:
+    def _records(self, is_of_one_moment: bool) -> List[_Role]:
         """What handle slots say that they own; those in the middle of an exchange are told apart later."""
         shape, load, fault = self.shape, self.words.load, self.findings.fault
         roles: List[_Role] = []
@@ -77,10 +77,10 @@ class QueueCheck:
                     continue
                 cell = load(shape.record(slot, "position")) & (shape.capacity - 1)
                 gain = shape.buffer_of(load(shape.record(slot, "expected")), cell)
-                if gain >= shape.buffers:
-                    fault("queue.pending", f"handle slot {slot}, {role}: was about to get buffer {gain} of {shape.buffers}")
-                else:
+                if gain < shape.buffers:
                     roles.append(_Role(slot, role, own, gain))
+                elif is_of_one_moment:  # else these words may be of two exchanges
+                    fault("queue.pending", f"handle slot {slot}, {role}: was about to get buffer {gain} of {shape.buffers}")
         return roles
 
     def _spares(self, pending: List[_Role]) -> None:

@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import time
 from typing import List, Optional, Set, Tuple
 
 import numpy as np
 
 from .._format import ALIGNMENT, ENTRY, ENTRY_BYTES, HEADER, HEADER_BYTES, align, table_end
 from .._table import Entry
+from ..errors import Busy
 from .rules import Findings
 from .segment import View
 
 _TRIES = 20
+_PAUSE = 500e-6  # seconds
 _CHUNK = 64 << 20
 
 
+def _look(view: View) -> bytes:
+    return bytes(view.bytes[: HEADER_BYTES + ENTRY_BYTES * view.max_entries])
+
+
+def _busy(view: View) -> Busy:
+    return Busy(f"segment '{view.path}': its table changed at each of {_TRIES} looks; stop who makes structures in it, and try again")
+
+
 def _copy(view: View) -> bytes:
-    """Header and table, the same at two looks if that can be had: structures are rarely added."""
-    end = HEADER_BYTES + ENTRY_BYTES * view.max_entries
-    copy = bytes(view.bytes[:end])
+    """Header and table, the same at two looks: structures are rarely added. Raises Busy."""
+    copy = _look(view)
     for _ in range(_TRIES):
-        again = bytes(view.bytes[:end])
+        again = _look(view)
         if again == copy:
-            break
+            return copy
         copy = again
-    return copy
+        time.sleep(_PAUSE)
+    raise _busy(view)
 
 
 class TableCheck:
@@ -33,17 +44,26 @@ class TableCheck:
     def __init__(self, view: View, findings: Findings) -> None:
         self.view, self.findings = view, findings
         self.entries: List[Entry] = []
+        self.copy = b""  # header and table, as they were looked at
 
     def run(self) -> None:
-        """All of it, and the bytes that no structure has."""
-        end = self.run_table()
-        if end is not None:
-            self._free(end)
+        """All of it, and the bytes that no structure has. Raises Busy if the table never stands still."""
+        for _ in range(_TRIES):
+            end = self.run_table()
+            at = None if end is None else self._not_zero(end)
+            if at is None:
+                return
+            # A structure that was begun since the table was copied is in the table before its bytes are touched.
+            if _look(self.view) == self.copy:
+                return self.findings.fault("segment.free", f"byte {at} belongs to no structure, and is not zero")
+        raise _busy(self.view)
 
     def run_table(self) -> Optional[int]:
-        """Returns where the bytes begin that no structure has."""
+        """Returns where the bytes begin that no structure has. Raises Busy if the table never stands still."""
         view, fault = self.view, self.findings.fault
-        copy = _copy(view)
+        self.findings.clear()
+        self.entries = []
+        copy = self.copy = _copy(view)
         count, following = HEADER.unpack(copy[:HEADER_BYTES])[2:]
         begin = table_end(view.max_entries)
         if count > view.max_entries or not begin <= following <= view.size:
@@ -104,12 +124,11 @@ class TableCheck:
         self.findings.note(f"a structure of {size} bytes is being made, or its maker died: the next one clears it")
         return offset + size
 
-    def _free(self, begin: int) -> None:
-        """Whoever makes a structure takes it for granted that its bytes are zeros."""
+    def _not_zero(self, begin: int) -> Optional[int]:
+        """The first byte that is not zero: whoever makes a structure takes it for granted that all are."""
         view = self.view
         for start in range(begin, view.size, _CHUNK):
             part = np.frombuffer(view.bytes[start : min(start + _CHUNK, view.size)], dtype=np.uint8)
             if part.any():
-                at = start + int(np.flatnonzero(part)[0])
-                return self.findings.fault("segment.free", f"byte {at} belongs to no structure, and is not zero")
+                return start + int(np.flatnonzero(part)[0])
         return None

@@ -44,7 +44,10 @@ class Structure:
         if self.place is None:
             if self.faults:
                 raise Corrupt(f"structure '{self.name}': {self.faults[0][1]}; it was overwritten: make it anew")
-            raise InvalidArgument(f"structure '{self.name}' is of a kind, algorithm or layout that this command cannot read")
+            raise InvalidArgument(
+                f"structure '{self.name}' is of a kind, algorithm or layout that this command cannot read; `zeroipc show` says "
+                "which: use the version that made it"
+            )
         return self.place
 
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
-from typing import Any, Callable, List, Optional
+from functools import partial
+from itertools import islice
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, TypeVar
 
 import numpy as np
 
 from .._items import Codec
 from ..errors import InvalidArgument, WrongItemSize
 from .check import check, check_structure, open_checked
-from .contents import Pair, array_elements, contents
+from .contents import array_elements, contents
 from .counts import Counters, size
 from .describe import Structure, describe
-from .output import cell, say, say_json, say_table, text_of, plain, warn
+from .output import cell, flush, plain, say, say_json, say_json_with, say_table, text_of, warn
 from .rules import RULES, Finding
 from .segment import View
 from .snapshot import take
+
+_T = TypeVar("_T")
 
 
 def checked_dtype_of(text: str, what: str) -> "np.dtype[Any]":
@@ -43,37 +46,49 @@ def _decoder(text: Optional[str], bytes_each: int, what: str) -> Callable[[bytes
     return codec.decode
 
 
+class _Again(Iterable[_T]):
+    """What is made anew each time somebody goes through it: a dump may be larger than memory."""
+
+    def __init__(self, make: Callable[[], Iterator[_T]]) -> None:
+        self._make = make
+
+    def __iter__(self) -> Iterator[_T]:
+        return self._make()
+
+
 def run_dump(arguments: argparse.Namespace) -> int:
     view = View(arguments.segment)
     structure = describe(view.bytes, view.entry(arguments.structure))
     whole = True
     if structure.kind == "array":
-        begin = structure.entry.offset
-        pairs: List[Pair] = array_elements(view.bytes[begin : begin + structure.entry.size], structure)
+        body = view.bytes[structure.entry.offset : structure.entry.offset + structure.entry.size]
+        count, look = structure.capacity or 0, partial(array_elements, body, structure)
     else:
         place = structure.usable()
         copy = take(view, place, place.geometry.total)
-        whole, pairs = copy.is_of_one_moment, contents(copy, structure)
+        whole, look = copy.is_of_one_moment, partial(contents, copy, structure)
+        count = sum(1 for _ in look())  # before anything is shown: what is corrupt is said instead
     what = f"items of {structure.kind} '{structure.name}'"
     decode = _decoder(arguments.dtype, structure.item_size or 0, what)
     is_map = structure.kind == "map"
     if arguments.key_dtype is not None and not is_map:
         raise InvalidArgument(f"--key-dtype: structure '{structure.name}' is no map")
     key = _decoder(arguments.key_dtype, structure.key_size or 0, "keys of " + what) if is_map else None
-    shown = pairs if arguments.limit is None else pairs[: arguments.limit]
-    values = [(key(one[0] or b"") if key else None, decode(one[1])) for one in shown]
+    shown = _Again(lambda: islice(look(), arguments.limit))
     if arguments.json:
-        items = [[plain(k), plain(v)] if is_map else plain(v) for k, v in values]
-        say_json({
-            "segment": view.path, "structure": structure.name, "kind": structure.kind, "count": len(pairs),
-            "of_one_moment": whole if structure.kind != "array" else None, "pairs" if is_map else "items": items,
-        })  # fmt: skip
-    elif is_map:
-        say_table(["KEY", "VALUE"], [[text_of(k), text_of(v)] for k, v in values])
+        fields: Dict[str, Any] = {"segment": view.path, "structure": structure.name, "kind": structure.kind, "count": count}
+        fields["of_one_moment"] = whole if structure.kind != "array" else None
+        if key:
+            say_json_with(fields, "pairs", ([plain(key(k or b"")), plain(decode(v))] for k, v in shown))
+        else:
+            say_json_with(fields, "items", (plain(decode(v)) for _, v in shown))
+    elif key:
+        keys = key  # not None
+        say_table(["KEY", "VALUE"], _Again(lambda: ([text_of(keys(k or b"")), text_of(decode(v))] for k, v in shown)))
     else:
-        say_table(["INDEX", "VALUE"], [[i, text_of(v)] for i, (_, v) in enumerate(values)])
+        say_table(["INDEX", "VALUE"], _Again(lambda: ([i, text_of(decode(v))] for i, (_, v) in enumerate(shown))))
     if not whole:
-        warn("it is in use, and never stood still for a moment: what is shown was not all there at once")
+        warn("it is in use, and never stood still for a moment: what is shown was not all there at once, and some may be missing")
     return 0
 
 
@@ -88,6 +103,7 @@ def run_follow(arguments: argparse.Namespace) -> int:
         # Against the beginning, so that what a look takes does not add up.
         time.sleep(max(begin + arguments.interval * (lines + 1) - time.monotonic(), 0))
         view.refuse_cut()
+        view.refuse_removed()
         now = time.monotonic()
         rates = counters.rates(now - last) or {}
         last = now
@@ -98,7 +114,7 @@ def run_follow(arguments: argparse.Namespace) -> int:
             if lines == 0:
                 say("  ".join(name.upper().replace("_PER_S", "/S").replace("_", " ").rjust(12) for name in values))
             say("  ".join((f"{v:.1f}" if isinstance(v, float) else cell(v)).rjust(12) for v in values.values()))
-        sys.stdout.flush()
+        flush()
         lines += 1
     return 0
 
@@ -126,7 +142,8 @@ def run_check(arguments: argparse.Namespace) -> int:
     else:
         for one in found:
             say(_line(one))
-        say(f"{cell(arguments.segment)}: {'sound' if not faults else f'{len(faults)} faults'}")
+        verdict = "sound" if not faults else "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        say(f"{cell(arguments.segment)}: {verdict}")
     return int(bool(faults))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import List, NoReturn, Optional
 
 from ..errors import ZeroIPCError
 from .arguments import parse
-from .output import warn
+from .output import Unwritable, flush, warn
 from .segment import is_corrupt
 
 _INTERRUPTED = 130
@@ -20,8 +21,16 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parsed = parse(arguments)
     try:
         status = int(parsed.run(parsed))
-        sys.stdout.flush()
+        flush()
         return status
+    except Unwritable as error:
+        warn(str(error))
+        return 2
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        warn(f"the system refused something: {error}")
+        return 2
     except ZeroIPCError as error:
         warn(str(error))
         return 1 if is_corrupt(error) else 2
@@ -32,13 +41,12 @@ def main(arguments: Optional[List[str]] = None) -> int:
 
 def program() -> NoReturn:
     """As `main`, for the shell."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names may have characters that the terminal has not
     try:
         status = main()
     except BrokenPipeError:
         status = _NO_READER
-    except OSError as error:
-        warn(f"cannot write the answer: {error}")
-        status = 2
     except KeyboardInterrupt:
         status = _INTERRUPTED
     try:

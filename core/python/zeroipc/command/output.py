@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import sys
-from typing import Any, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterable, Optional, Sequence
 
 import numpy as np
 
 
 def printable(text: str) -> str:
     """Names and texts are somebody else's bytes: control characters and broken ones are written as escapes."""
-    return "".join(c if c.isprintable() else _escape(c) for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() else _escape(c) for c in text)
 
 
 def _escape(c: str) -> str:
@@ -52,8 +53,26 @@ def text_of(value: Any) -> str:
     return printable(found) if isinstance(found, str) else json.dumps(found)
 
 
-def say(line: str = "") -> None:
-    sys.stdout.write(line + "\n")
+class Unwritable(Exception):
+    """The answer cannot be written."""
+
+
+def _try(write: Callable[..., object], *what: str) -> None:
+    """A reader that has gone is another matter: BrokenPipeError."""
+    try:
+        write(*what)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Unwritable(f"cannot write the answer: {error.strerror}") from None
+
+
+def say(line: str = "", end: str = "\n") -> None:
+    _try(sys.stdout.write, line + end)
+
+
+def flush() -> None:
+    _try(sys.stdout.flush)
 
 
 def warn(line: str) -> None:
@@ -64,11 +83,30 @@ def say_json(value: Any, indent: Optional[int] = 2) -> None:
     say(json.dumps(value, indent=indent, allow_nan=False))
 
 
-def say_table(heads: Sequence[str], rows: Sequence[Sequence[Any]], indent: str = "") -> None:
-    """Columns as wide as they need to be; numbers stand at the right."""
-    texts: List[List[str]] = [[cell(value) for value in row] for row in rows]
-    right = [all(isinstance(row[i], (int, float)) or row[i] is None for row in rows) for i in range(len(heads))]
-    widths = [max([len(head), *(len(row[i]) for row in texts)]) for i, head in enumerate(heads)]
-    for line in [list(heads), *texts]:
-        parts = [t.rjust(w) if r and rows else t.ljust(w) for t, w, r in zip(line, widths, right)]
-        say((indent + "  ".join(parts)).rstrip())
+def say_json_with(fields: Dict[str, Any], name: str, values: Iterable[Any]) -> None:
+    """The same as of {**fields, name: [*values]}, of which only one value at a time is in memory."""
+    encode, encode_one = json.JSONEncoder(indent=2, allow_nan=False).encode, json.JSONEncoder(allow_nan=False).encode
+    say(encode({**fields, name: []})[: -len("]\n}")], end="")
+    before, after = "", ""
+    for value in values:
+        text = encode(value).replace("\n", "\n    ") if isinstance(value, list) else encode_one(value)  # which is faster
+        say(f"{before}\n    {text}", end="")
+        before, after = ",", "\n  "
+    say(after + "]\n}")
+
+
+def say_table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Columns as wide as they need to be; numbers stand at the right. Goes through the rows twice, and keeps none."""
+    widths, texts = [len(head) for head in heads], [False] * len(heads)
+    is_empty = True
+    for row in rows:
+        is_empty = False
+        for i, value in enumerate(row):
+            widths[i] = max(widths[i], len(cell(value)))
+            texts[i] = texts[i] or not (value is None or isinstance(value, (int, float)))
+    for line in itertools.chain([heads], rows):
+        parts = [
+            cell(value).ljust(width) if text or is_empty else cell(value).rjust(width)
+            for value, width, text in zip(line, widths, texts)
+        ]
+        say("  ".join(parts).rstrip())

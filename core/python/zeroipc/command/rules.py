@@ -74,6 +74,11 @@ class Findings:
     def note(self, text: str) -> None:
         self.found.append(Finding(self.where, "", text))
 
+    def clear(self) -> None:
+        """Forgets what is found: it is looked at anew."""
+        self.found.clear()
+        self._counts.clear()
+
     def all(self) -> List[Finding]:
         for rule, count in self._counts.items():
             if count > self.MOST:

@@ -15,18 +15,18 @@ from ..errors import Corrupt, NotASegment, NotFound, Truncated
 FOLDER = "/dev/shm"
 
 
-def open_object(name: str) -> Descriptor:
-    """The object behind a segment's name, for reading."""
+def open_object(name: str, access: int = os.O_RDONLY, doing: str = "open") -> Descriptor:
+    """The object behind a segment's name."""
     path = checked_path(name)
     try:
-        descriptor = Descriptor(path, os.O_RDONLY | os.O_NONBLOCK, 0)
+        descriptor = Descriptor(path, access | os.O_NONBLOCK, 0)
     except FileNotFoundError:
         raise NotFound(f"there is no segment '{path}'; `zeroipc list` shows those that there are") from None
     except OSError as error:
-        raise system_error(error.errno, f"cannot open segment '{path}'") from None
+        raise system_error(error.errno, f"cannot {doing} segment '{path}'") from None
     if not stat.S_ISREG(os.fstat(descriptor.fd).st_mode):
         descriptor.close()
-        raise NotASegment(f"'{path}' is no shared-memory object")
+        raise NotASegment(f"'{path}' is no shared-memory object, and not made by ZeroIPC; `zeroipc list` shows the segments")
     return descriptor
 
 
@@ -55,6 +55,11 @@ class View:
         """Behind a peer that has cut the object, touching it would end this process."""
         if os.fstat(self.fd).st_size < self.size:
             raise Truncated(f"segment '{self.path}' was cut to {os.fstat(self.fd).st_size} of {self.size} bytes; make it anew")
+
+    def refuse_removed(self) -> None:
+        """What is followed under a name that is gone, nobody new takes part in."""
+        if os.fstat(self.fd).st_nlink == 0:
+            raise NotFound(f"segment '{self.path}' was removed; who has it open keeps it, and the name may be made anew")
 
     def entries(self) -> List[Entry]:
         """The published structures. Raises Corrupt at the first entry that is impossible."""

@@ -18,7 +18,7 @@ from .describe import Structure, describe
 from .geometries import LINKED
 from .output import printable, say, say_json, say_table, warn
 from .rules import Findings
-from .segment import View, objects
+from .segment import View, is_corrupt, objects
 from .who import Attached, attached, owners, processes
 
 
@@ -94,18 +94,20 @@ def _handles(view: View, structure: Structure, who: Attached) -> Optional[List[D
 
 
 def _row(view: View, structure: Structure, who: Attached) -> Dict[str, Any]:
-    problem = "; ".join([text for _, text in structure.faults] + structure.notes) or None
+    problems = [text for _, text in structure.faults] + structure.notes
+    corrupt = bool(structure.faults)
     current: Optional[int] = None
     try:
         current = size(view.mapping, structure)
     except ZeroIPCError as error:
-        problem = problem or str(error)
+        problems.append(str(error))
+        corrupt = corrupt or is_corrupt(error)
     return {
         "name": structure.name, "kind": structure.kind, "algorithm": structure.algorithm, "layout": structure.layout,
         "offset": structure.entry.offset, "bytes": structure.entry.size, "item_size": structure.item_size,
         "key_size": structure.key_size, "capacity": structure.capacity, "current": current,
         "handle_slots": structure.handle_slots, "handles": _handles(view, structure, who),
-        "corrupt": bool(structure.faults) or (problem is not None and not structure.notes), "problem": problem,
+        "corrupt": corrupt, "problem": "; ".join(problems) or None,
     }  # fmt: skip
 
 

@@ -27,22 +27,18 @@ class Snapshot:
         return memoryview(self.mapping).cast("B")
 
 
-def private(data: bytes) -> Any:
-    """A ctypes array of these bytes, filled up to whole words."""
-    room = -(-len(data) // 8) * 8 + 64
-    return (ctypes.c_char * room).from_buffer_copy(data + bytes(room - len(data)))
-
-
 def take(view: View, place: Place, size: int) -> Snapshot:
     """Copies the first `size` bytes of a structure until twice the same comes out; busy users may prevent that."""
     view.refuse_cut()
     source = view.bytes[place.offset : place.offset + size]
-    copy = bytes(source)
+    mapping = (ctypes.c_char * (-(-size // 8) * 8 + 64))()  # whole words
+    copy = memoryview(mapping).cast("B")[:size]
+    copy[:] = source
     same = source == copy
     for _ in range(_TRIES):
         if same:
             break
         time.sleep(_PAUSE)
-        copy = bytes(source)
+        copy[:] = source
         same = source == copy
-    return Snapshot(private(copy), Place(place.name, 0, place.geometry), same)
+    return Snapshot(mapping, Place(place.name, 0, place.geometry), same)
