@@ -3,9 +3,11 @@
 import json
 import os
 import pathlib
+import select
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -18,6 +20,7 @@ from zeroipc.command import main as command  # noqa: E402
 
 FORMAT = HERE.parents[1] / "format"
 SEED = int(os.environ.get("ZEROIPC_SEED", "20261127"))
+PATIENCE = 60  # seconds for an answer; against hangs
 
 
 def pytest_collection_modifyitems(items):
@@ -45,16 +48,29 @@ class Peer:
     """A process that does what it is told, a line a command: C++ (peer.cpp), or any language (test_matrix.py)."""
 
     def __init__(self, *program):
-        self.process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        self.process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        self._command, self._read = "", b""
 
     def start(self, *command):
         """Begins a command; `answer` waits for its end."""
-        self.process.stdin.write(" ".join(str(part) for part in command) + "\n")
-        self.process.stdin.flush()
+        self._command = " ".join(str(part) for part in command)
+        self.process.stdin.write(self._command.encode() + b"\n")
 
     def answer(self):
-        """The answer to a command; None if the process has died."""
-        return self.process.stdout.readline().rstrip("\n") or None
+        """The answer to a command; None if the process has died. One that says nothing for long is killed."""
+        end = time.monotonic() + PATIENCE
+        while b"\n" not in self._read:
+            ready, _, _ = select.select([self.process.stdout], [], [], max(end - time.monotonic(), 0))
+            if not ready:
+                self.process.kill()
+                self.process.wait()
+                pytest.fail(f"{self.process.args[0]} said nothing for {PATIENCE} s, and was killed, in: {self._command}")
+            more = os.read(self.process.stdout.fileno(), 1 << 16)
+            if not more:
+                return None
+            self._read += more
+        line, self._read = self._read.split(b"\n", 1)
+        return line.decode() or None
 
     def __call__(self, *command):
         self.start(*command)

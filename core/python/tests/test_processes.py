@@ -118,25 +118,33 @@ def test_a_handle_is_one_threads(memory):
 
 @pytest.mark.fast
 def test_a_thread_each_with_a_handle_of_its_own(memory):
+    END = 2**32 - 1  # one for each consumer, behind everything
     Queue(memory, "q", 16, dtype="u4").close()
     taken = [[] for _ in range(3)]
 
     def produce(first):
         with Queue(memory, "q", dtype="u4") as queue:
             for i in range(400):
-                queue.push(first + i)
+                assert queue.push(first + i, timeout=60)
 
     def consume(into):
         with Queue(memory, "q", dtype="u4") as queue:
-            while (item := queue.pop(timeout=1.0)) is not None:
+            while (item := queue.pop(timeout=60)) != END:
+                assert item is not None, "nothing came for a minute"
                 into.append(item)
 
-    threads = [threading.Thread(target=produce, args=(1000 * n,)) for n in range(3)]
-    threads += [threading.Thread(target=consume, args=(into,)) for into in taken]
-    for thread in threads:
+    producers = [threading.Thread(target=produce, args=(1000 * n,), daemon=True) for n in range(3)]
+    consumers = [threading.Thread(target=consume, args=(into,), daemon=True) for into in taken]
+    for thread in producers + consumers:
         thread.start()
-    for thread in threads:
-        thread.join()
+    for thread in producers:
+        thread.join(60)
+    with Queue(memory, "q", dtype="u4") as queue:
+        for _ in consumers:
+            assert queue.push(END, timeout=60)
+    for thread in consumers:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in producers + consumers), "a thread hangs"
     assert sorted(sum(taken, [])) == [1000 * n + i for n in range(3) for i in range(400)]
 
 
@@ -259,17 +267,21 @@ def test_nothing_is_left_open(name):
 
 @pytest.mark.medium
 def test_it_can_be_installed(tmp_path, name):
-    """By pip, from the folder; then it works without the source tree."""
-    source = tmp_path / "source"
+    """By pip, from the folder, into a virtual environment; then it works without the source tree."""
+    source, place = tmp_path / "source", tmp_path / "place"
     source.mkdir()
     for part in ("zeroipc", "share", "pyproject.toml"):
         subprocess.run(["cp", "-r", str(PACKAGE / part), str(source)], check=True)
-    target = tmp_path / "target"
-    made = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index",
-         "--disable-pip-version-check", "--target", str(target), str(source)],
-        capture_output=True, text=True,
-    )  # fmt: skip
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+
+    def run(*command):
+        return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=100)
+
+    # NumPy and pip are the system's; without a pip of its own, the standard library is enough to make it (no python3-venv).
+    made = run(sys.executable, "-m", "venv", "--system-site-packages", "--without-pip", str(place))
+    assert made.returncode == 0, made.stdout + made.stderr
+    made = run(str(place / "bin/python"), "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index",
+               "--disable-pip-version-check", str(source))  # fmt: skip
     assert made.returncode == 0, made.stderr
     code = """
 import sys, zeroipc
@@ -278,16 +290,16 @@ with zeroipc.Memory(sys.argv[1], size=1 << 16) as memory:
     queue.push(7)
     print(queue.pop(), zeroipc.__file__)
 """
-    environment = dict(os.environ, PYTHONPATH=str(target))
-    found = subprocess.run(
-        [sys.executable, "-c", code, name], capture_output=True, text=True, env=environment, cwd=tmp_path
-    )
-    assert found.stderr == "" and found.stdout.startswith(f"7 {target}")
-    assert (target / "zeroipc/py.typed").exists()
+    found = run(str(place / "bin/python"), "-c", code, name)
+    assert found.stderr == "" and found.stdout.startswith(f"7 {place}")
+    (package,) = place.glob("lib/python3*/site-packages/zeroipc")
+    assert (package / "py.typed").exists()
     for part in ("share/man/man1/zeroipc.1", "share/bash-completion/completions/zeroipc"):
-        assert (target / part).exists()
-    found = subprocess.run([str(target / "bin/zeroipc"), "--version"], capture_output=True, text=True, env=environment)
-    assert (found.returncode, found.stdout) == (0, f"zeroipc {zeroipc.__version__}\n")
+        assert (place / part).read_bytes()
+    found = run(str(place / "bin/zeroipc"), "--version")
+    assert (found.returncode, found.stdout, found.stderr) == (0, f"zeroipc {zeroipc.__version__}\n", "")
+    found = run(str(place / "bin/zeroipc"), "show", name)
+    assert found.returncode == 0 and "q" in found.stdout, found.stderr
 
 
 @pytest.mark.fast

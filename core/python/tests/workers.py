@@ -57,6 +57,26 @@ class Worker(Peer):
         return found
 
 
+@pytest.fixture(scope="module")
+def pool():
+    """Up to two processes a language, started when first asked for."""
+    started = {}
+
+    def get(language, which=0):
+        if (language, which) in started and started[language, which].busy:  # a test failed in the middle
+            one = started.pop((language, which))
+            one.process.kill()
+            one.close()
+        if (language, which) not in started:
+            started[language, which] = Worker(language)
+        started[language, which].must("reset")
+        return started[language, which]
+
+    yield get
+    for one in started.values():
+        one.close()
+
+
 class Shape(NamedTuple):
     """A structure "it", as the steps name it."""
 
