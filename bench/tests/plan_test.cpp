@@ -1,5 +1,6 @@
 #include "zeroipc/bench/plan.hpp"
 #include "complaint.hpp"
+#include "zeroipc/bench/languages.hpp"
 #include "zeroipc/bench/peers.hpp"
 
 #include <unistd.h>
@@ -377,7 +378,8 @@ TEST_CASE("nearest names come best first and no more than asked for", "[fast]") 
     CHECK(nearest_names("queue").size() == 3);
     CHECK(nearest_names("queue", 0).empty());
     auto const built = std::ranges::count_if(peers(), &PeerInfo::built);
-    auto const everything = measured().size() + bounds.size() + static_cast<std::size_t>(built);
+    auto const everything =
+        measured().size() + bounds.size() + static_cast<std::size_t>(built) + languages().size();
     CHECK(nearest_names("", 1000).size() == everything);
     CHECK(nearest_names(std::string(300, 'x'), 1000).size() == everything);
 }

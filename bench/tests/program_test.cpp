@@ -28,6 +28,7 @@
 #include "schema_check.hpp"
 #include "spawned.hpp"
 #include "zeroipc/bench/kernel_queue.hpp"
+#include "zeroipc/bench/languages.hpp"
 #include "zeroipc/bench/peers.hpp"
 #include "zeroipc/bench/plan.hpp"
 #include "zeroipc/bench/workload.hpp"
@@ -191,14 +192,19 @@ TEST_CASE("--help explains and runs nothing", "[fast]") {
     CHECK_THAT(theirs.out, Contains("--benchmark_filter"));
 }
 
-TEST_CASE("--list names every variant, the default first, the bounds, and the peers", "[fast]") {
+TEST_CASE("--list names every variant, the default first, the bounds, the peers, and the languages",
+          "[fast]") {
     auto const outcome = run_program({"--list"});
     CHECK(outcome.status == 0);
     auto const lines = lines_of(outcome.out);
     auto const& variants = zeroipc::variants::list();
     auto const& peers = zeroipc::bench::peers();
     auto const ours = variants.size() + zeroipc::bench::bounds.size();
-    REQUIRE(lines.size() == ours + peers.size());
+    auto const& languages = zeroipc::bench::languages();
+    REQUIRE(lines.size() == ours + peers.size() + languages.size());
+    for (std::size_t i = 0; i < languages.size(); ++i)
+        CHECK_THAT(lines[ours + peers.size() + i],
+                   StartsWith(languages[i].name + " ") && Contains(languages[i].source()));
     for (std::size_t i = 0; i < variants.size(); ++i) {
         CHECK_THAT(lines[i], StartsWith(variants[i].name + " ") && Contains(variants[i].progress) &&
                                  Contains(variants[i].kill_safe ? " kill-safe " : " kill-unsafe ") &&
@@ -221,7 +227,15 @@ TEST_CASE("--list --json is JSON with the variants' properties, the default firs
     auto const list = json::parse(outcome.out);
     auto const& variants = zeroipc::variants::list();
     auto const& peers = zeroipc::bench::peers();
-    REQUIRE(list.size() == variants.size() + peers.size());
+    auto const& languages = zeroipc::bench::languages();
+    REQUIRE(list.size() == variants.size() + peers.size() + languages.size());
+    for (std::size_t i = 0; i < languages.size(); ++i) {
+        auto const& shown = list[variants.size() + peers.size() + i];
+        CHECK(shown["name"] == languages[i].name);
+        CHECK(shown["kind"] == "language");
+        CHECK(shown["hosts"] == json::array({"processes"}));
+        CHECK((shown["why_missing"].is_null() || shown["why_missing"].is_string()));
+    }
     for (std::size_t i = 0; i < peers.size(); ++i) {
         auto const& shown = list[variants.size() + i];
         CHECK(shown["name"] == peers[i].name);

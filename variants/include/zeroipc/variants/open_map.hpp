@@ -213,7 +213,7 @@ public:
         for (auto* const record : {&self.slot_->mine, &self.slot_->old}) {
             auto const place = record->place.load(relaxed);
             if (place == 0) continue;
-            if ((place - 1) / 64 >= g.capacity || (place - 1) % 64 >= reach) return false;
+            if (!self.is_place(place)) return false;
             self.settle(*record);
         }
         return true;
@@ -381,13 +381,17 @@ private:
         record.place.store(1 + 64 * home + cell, relaxed);
         atomics::order_for_undertaker();
     }
+    /// Whether what a record names is there: a peer may have overwritten it.
+    [[nodiscard]] bool is_place(std::uint64_t place) const noexcept {
+        return (place - 1) / 64 < shape_.capacity && (place - 1) % 64 < reach;
+    }
     /// Ends that. If the cell's bit is clear, and it has the word that was written down, it is freed: nobody will set the
     /// bit for that word any more.
     void settle(cell_record& record, bool may_free = true) noexcept {
-        auto const place = record.place.load(relaxed) - 1;
-        auto const home = place / 64;
-        auto const cell = static_cast<unsigned>(place % 64);
-        if (may_free &&
+        auto const place = record.place.load(relaxed);
+        auto const home = (place - 1) / 64;
+        auto const cell = static_cast<unsigned>((place - 1) % 64);
+        if (may_free && is_place(place) &&
             (ordering::template load<atomics, access::examines>(home_word(home)) & bit(cell)) == 0) {  // (O6)
             auto own = record.own.load(relaxed);
             ordering::template exchange_if<atomics, access::gives_cell>(*cell_at(home, cell), own,
