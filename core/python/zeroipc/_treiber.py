@@ -131,7 +131,7 @@ class TreiberStack(TreiberNodes):
         doing, first, second = self.unpack(words.load(self.state_at))
         expected = words.load(self.expected_at)
         gain = self._first_of(doing, expected)
-        if first > self.count or second > self.count or gain > self.count or doing > GIVE_BACK:
+        if first > self.count or second > self.count or gain > self.count:
             return False
         which = self.top if doing in (PUSH, POP) else self.free
         if doing != NOTHING and self.happened(which, expected):
@@ -141,7 +141,7 @@ class TreiberStack(TreiberNodes):
                 first, second = gain, first
             elif doing == REFILL:
                 first = gain
-            else:
+            elif doing == GIVE_BACK:
                 second = 0
         self.settle(first, second)
         if self.second != 0:
