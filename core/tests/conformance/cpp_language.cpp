@@ -107,7 +107,7 @@ public:
     }
     std::size_t push_many(bytes const& all) override {
         std::vector<T> given(all.size() / sizeof(T));
-        std::memcpy(given.data(), all.data(), all.size());
+        if (!all.empty()) std::memcpy(given.data(), all.data(), all.size());
         return of_.try_push_n(std::span<T const>(given));
     }
     bytes pop_many(std::size_t most) override {
