@@ -20,7 +20,7 @@ set_target_properties(zeroipc_c_hasty PROPERTIES EXCLUDE_FROM_ALL ON)
 zeroipc_add_test(c_hostile tests/hostile_test.cpp LABELS fast LIBS zeroipc_c_hasty zeroipc_guarded zeroipc_c_testing)
 
 add_test(NAME c_example_queue COMMAND zeroipc_c_example_queue)
-set_tests_properties(c_example_queue PROPERTIES LABELS fast PASS_REGULAR_EXPRESSION "^42\n$")
+set_tests_properties(c_example_queue PROPERTIES LABELS fast PASS_REGULAR_EXPRESSION "^42\n$" RESOURCE_LOCK c_example_queue)
 add_test(NAME c_example_array COMMAND zeroipc_c_example_array)
 set_tests_properties(c_example_array PROPERTIES LABELS fast PASS_REGULAR_EXPRESSION "^42 of 140\n$")
 add_test(NAME c_example_stack COMMAND zeroipc_c_example_stack)
@@ -33,7 +33,7 @@ add_test(NAME c_install
          COMMAND ${CMAKE_COMMAND} "-Dsource=${CMAKE_CURRENT_SOURCE_DIR}" "-Dwork=${CMAKE_CURRENT_BINARY_DIR}/install_test"
                  "-Dgenerator=${CMAKE_GENERATOR}" "-Dcompiler=${CMAKE_C_COMPILER}" "-Dcxx=${CMAKE_CXX_COMPILER}"
                  "-Dpkg_config=${ZEROIPC_PKG_CONFIG}" -P ${CMAKE_CURRENT_SOURCE_DIR}/tests/install_test.cmake)
-set_tests_properties(c_install PROPERTIES LABELS medium TIMEOUT 300)
+set_tests_properties(c_install PROPERTIES LABELS medium TIMEOUT 300 RESOURCE_LOCK c_example_queue)  # runs it, too
 
 # Not a test: what an operation costs in C and in C++.
 add_executable(zeroipc_c_compare EXCLUDE_FROM_ALL tests/compare.cpp)
