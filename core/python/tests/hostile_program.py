@@ -19,9 +19,6 @@ from zeroipc._bucket_map import BucketMap  # noqa: E402
 from zeroipc._exchange import ExchangeRing  # noqa: E402
 from zeroipc._treiber import TreiberStack  # noqa: E402
 
-for ring in (ExchangeRing, TreiberStack, BucketMap):
-    ring.patience = 200  # shows the same sooner
-
 BAD = [0, 1, 2, 3, 7, 8, 63, 64, 255, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**62, 2**63 - 1, 2**63, 2**64 - 1]
 
 
@@ -101,6 +98,8 @@ def attempt(name, seed):
 
 
 if __name__ == "__main__":
+    for ring in (ExchangeRing, TreiberStack, BucketMap):
+        ring.patience = 200  # shows the same sooner
     name, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     counts = {}
     for seed in range(first, last):
