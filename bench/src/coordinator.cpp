@@ -151,13 +151,21 @@ std::string describe(Cell const& cell, Placement const& placement, std::uint32_t
            std::to_string(placement.worker_cpus[worker]) + ")";
 }
 
-/// The worker that the end of a child tells of: of a process of threads, the first that failed or did not get through.
+/// The worker that the end of a child tells of: instead of one that gave up, which may end first, the one that failed; of a
+/// process of threads, the first that failed or did not get through.
 std::uint32_t worker_of(Cell const& cell, Control const& control, std::uint32_t child) {
-    if (cell.host == Host::processes) return child;
-    for (bool const failed : {true, false})
-        for (std::uint32_t i = 0; i < cell.workers(); ++i)
-            if (failed ? control.reports[i].failed == 1 : control.reports[i].finished == 0) return i;
-    return child;
+    bool const threads = cell.host == Host::threads;
+    if (!threads && control.reports[child].gave_up == 0) return child;
+    auto const first = [&](auto const& is_it) {
+        std::uint32_t i = 0;
+        while (i < cell.workers() && !is_it(control.reports[i])) ++i;
+        return i;
+    };
+    auto const failed =
+        first([](WorkerReport const& report) { return report.failed == 1 && report.gave_up == 0; });
+    if (failed < cell.workers()) return failed;
+    auto const unfinished = first([](WorkerReport const& report) { return report.finished == 0; });
+    return threads && unfinished < cell.workers() ? unfinished : child;
 }
 
 /// A child that ends without a word from its worker.
@@ -378,10 +386,11 @@ void Coordinator::measure(Cell const& cell, std::uint64_t kill_seed, RunResult& 
                 result.interrupted = true;
                 continue;
             }
-            if (result.error.empty() || report.failed == 0)
-                result.error = (report.failed == 0 ? describe_child(cell, placement, worker)
-                                                   : describe(cell, placement, worker)) +
-                               " " + describe(death->status);
+            // Who ends without a word says more than who gave up or failed behind it.
+            if (!result.error.empty() && report.failed == 1) continue;
+            result.error = (report.failed == 0 ? describe_child(cell, placement, worker)
+                                               : describe(cell, placement, worker)) +
+                           " " + describe(death->status);
             if (report.failed == 1) result.error += ": " + std::string(report.error.view());
         }
         if (killing && pool.empty() && result.error.empty() && !result.interrupted &&

@@ -365,6 +365,7 @@ bool run_worker(Process& process, std::uint32_t index) {
         return true;
     } catch (std::exception const& failure) {
         report.error.assign(failure.what());
+        report.gave_up = dynamic_cast<Abandoned const*>(&failure) != nullptr ? 1U : 0U;
         report.failed = 1;
         // Behind a kill a failure is a result, and the others' work goes on.
         if (process.control().mode == Mode::kill &&

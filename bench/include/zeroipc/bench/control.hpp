@@ -56,6 +56,7 @@ struct LatencyReport {
 struct alignas(line_bytes) WorkerReport {
     std::uint32_t finished;  ///< 1 if everything below is complete
     std::uint32_t failed;    ///< 1 if `error` says why not
+    std::uint32_t gave_up;   ///< 1 if that is only because another one failed, or the coordinator ended it
     Text error;
 
     std::int32_t cpu_obtained_count;
