@@ -8,7 +8,9 @@
 #include <cds/container/treiber_stack.h>
 #include <cds/container/vyukov_mpmc_cycle_queue.h>
 
+#include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "peer_subjects.hpp"
 #include "room.hpp"
@@ -96,6 +98,10 @@ public:
         bool erase(std::uint64_t key) { return map_.erase(key); }
         template <class Look>
         void for_each(Look&& look) {
+            // An erased node stays linked until a search passes it, and iterators show it.
+            std::vector<std::uint64_t> keys;
+            for (auto const& pair : map_) keys.push_back(pair.first);
+            for (auto const key : keys) map_.contains(key);
             for (auto const& [key, value] : map_) look(key, value);
         }
 
