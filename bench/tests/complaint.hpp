@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "message_of.hpp"
 #include "zeroipc/bench/plan.hpp"
 
 namespace zeroipc::bench::testing {
@@ -11,12 +12,7 @@ namespace zeroipc::bench::testing {
 /// What f refuses with; empty if it does not.
 template <class F>
 std::string complaint(F&& f) {
-    try {
-        f();
-    } catch (PlanError const& error) {
-        return error.what();
-    }
-    return {};
+    return message_of<PlanError>(f);
 }
 
 }  // namespace zeroipc::bench::testing

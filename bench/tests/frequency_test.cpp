@@ -1,13 +1,17 @@
 #include "zeroipc/bench/frequency.hpp"
 
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 
+#include "message_of.hpp"
 #include "root.hpp"
 
 using namespace zeroipc::bench;
 using Catch::Matchers::Contains;
+using zeroipc::bench::testing::message_of;
 using zeroipc::bench::testing::Root;
 
 namespace {
@@ -34,14 +38,8 @@ struct Machine : Root {
     }
 };
 
-template <class Setting>
-std::string refusal(Setting&& setting) {
-    try {
-        setting();
-    } catch (std::runtime_error const& error) {
-        return error.what();
-    }
-    return {};
+std::string refusal(FrequencyWish const& wish, std::filesystem::path const& root) {
+    return message_of<std::runtime_error>([&] { FrequencySetting const setting(wish, root); });
 }
 
 }  // namespace
@@ -83,16 +81,14 @@ TEST_CASE("nothing is written where nothing is wished", "[fast]") {
 
 TEST_CASE("a machine without such settings is told so", "[fast]") {
     Root const bare;
-    CHECK_THAT(refusal([&] {
-                   FrequencySetting({"performance", {}}, bare.path());
-               }),
+    CHECK_THAT(refusal({"performance", {}}, bare.path()),
                Contains("set to performance") && Contains("scaling_governor") && Contains("--governor"));
-    CHECK_THAT(refusal([&] { FrequencySetting({{}, false}, bare.path()); }), Contains("no_turbo"));
+    CHECK_THAT(refusal({{}, false}, bare.path()), Contains("no_turbo"));
 }
 
 TEST_CASE("what was set is restored when something is refused", "[fast]") {
     Machine machine;  // no turbo here: the governors were set by then
-    CHECK_FALSE(refusal([&] { FrequencySetting({"performance", false}, machine.path()); }).empty());
+    CHECK_FALSE(refusal({"performance", false}, machine.path()).empty());
     CHECK(machine.governors() == "powersave schedutil powersave ");
 
     // A folder in place of the last CPU's file is neither read nor written.
@@ -100,10 +96,7 @@ TEST_CASE("what was set is restored when something is refused", "[fast]") {
     auto const file = strange.path() / (cpus + "cpu10/cpufreq/scaling_governor");
     std::filesystem::remove(file);
     std::filesystem::create_directory(file);
-    CHECK_THAT(refusal([&] {
-                   FrequencySetting({"performance", {}}, strange.path());
-               }),
-               Contains("cpu10/cpufreq/scaling_governor"));
+    CHECK_THAT(refusal({"performance", {}}, strange.path()), Contains("cpu10/cpufreq/scaling_governor"));
     CHECK(strange.text(cpus + "cpu0/cpufreq/scaling_governor") == "powersave");
 
     // A file that takes everything and keeps nothing.
@@ -111,9 +104,7 @@ TEST_CASE("what was set is restored when something is refused", "[fast]") {
     auto const sink = deaf.path() / (cpus + "cpu1/cpufreq/scaling_governor");
     std::filesystem::remove(sink);
     std::filesystem::create_symlink("/dev/null", sink);
-    CHECK_THAT(refusal([&] {
-                   FrequencySetting({"performance", {}}, deaf.path());
-               }),
+    CHECK_THAT(refusal({"performance", {}}, deaf.path()),
                Contains("afterwards") && Contains("something else sets it"));
     CHECK(deaf.text(cpus + "cpu0/cpufreq/scaling_governor") == "powersave");
 }

@@ -17,6 +17,7 @@
 #include "faults.hpp"
 #include "folder.hpp"
 #include "histories.hpp"
+#include "message_of.hpp"
 #include "zeroipc/variants/catalogue.hpp"
 #include "zeroipc_mortal.hpp"
 
@@ -276,12 +277,7 @@ std::string refusal_of(std::string const& text) {
     Folder const folder;
     auto const file = folder / "history";
     std::ofstream(file) << text;
-    try {
-        static_cast<void>(read_history(file));
-    } catch (HistoryError const& error) {
-        return error.what();
-    }
-    return "";
+    return message_of<HistoryError>([&] { static_cast<void>(read_history(file)); });
 }
 
 TEST_CASE("what is no history is refused, with the place and the reason", "[fast]") {

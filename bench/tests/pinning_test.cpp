@@ -15,9 +15,11 @@
 #include <string>
 #include <vector>
 
+#include "message_of.hpp"
 #include "zeroipc/bench/topology.hpp"
 
 using namespace zeroipc::bench;
+using zeroipc::bench::testing::message_of;
 
 namespace {
 
@@ -40,12 +42,7 @@ bool true_in_child(F&& f) {
 
 /// What a pin complains of; empty if it does not.
 std::string complaint(Topology const& topology, int cpu) {
-    try {
-        pin_this_process(topology, cpu);
-    } catch (PinningError const& error) {
-        return error.what();
-    }
-    return {};
+    return message_of<PinningError>([&] { pin_this_process(topology, cpu); });
 }
 
 bool contains(std::string const& text, char const* part) { return text.find(part) != std::string::npos; }

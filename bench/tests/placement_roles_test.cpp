@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "machines.hpp"
+#include "message_of.hpp"
 #include "zeroipc/bench/placement.hpp"
 
 using namespace zeroipc::bench;
@@ -28,12 +29,8 @@ List placed(Topology const& topology, std::string const& strategy, int producers
 
 /// Why that is impossible; empty if it is not.
 std::string refusal(Topology const& topology, std::string const& strategy, int producers, int consumers) {
-    try {
-        plan_placement(topology, request(strategy, producers, consumers));
-    } catch (std::invalid_argument const& error) {
-        return error.what();
-    }
-    return {};
+    return message_of<std::invalid_argument>(
+        [&] { plan_placement(topology, request(strategy, producers, consumers)); });
 }
 
 List range(int first, int last) {

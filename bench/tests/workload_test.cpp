@@ -24,6 +24,7 @@
 #include <thread>
 #include <vector>
 
+#include "message_of.hpp"
 #include "schema_check.hpp"
 #include "zeroipc/bench/clock.hpp"
 #include "zeroipc/bench/control.hpp"
@@ -32,6 +33,7 @@
 
 using namespace zeroipc::bench;
 using nlohmann::json;
+using zeroipc::bench::testing::message_of;
 
 namespace {
 
@@ -1041,16 +1043,6 @@ std::string text_of(std::filesystem::path const& file) {
     return text.str();
 }
 
-template <class F>
-std::string failure_of(F&& f) {
-    try {
-        f();
-    } catch (std::system_error const& error) {
-        return error.what();
-    }
-    return {};
-}
-
 }  // namespace
 
 TEST_CASE("records are appended a line each and stand in the file at once", "[fast]") {
@@ -1078,13 +1070,17 @@ TEST_CASE("an error that was cut in the middle of a character does not cost the 
 TEST_CASE("files that cannot be written are named", "[fast]") {
     Folder const folder;
     auto const missing = folder.path / "missing" / "file";
-    CHECK_THAT(failure_of([&] { RecordWriter writer(missing); }),
+    CHECK_THAT(message_of<std::system_error>([&] { RecordWriter writer(missing); }),
                Catch::Matchers::Contains(missing.string()));
-    CHECK_THAT(failure_of([&] { write_file(missing, "text"); }), Catch::Matchers::Contains(missing.string()));
+    CHECK_THAT(message_of<std::system_error>([&] { write_file(missing, "text"); }),
+               Catch::Matchers::Contains(missing.string()));
     // A device that is always full.
     if (std::filesystem::exists("/dev/full")) {
         RecordWriter full("/dev/full");
-        CHECK_THAT(failure_of([&] { full.append({{"a", 1}}); }), Catch::Matchers::Contains("/dev/full"));
+        CHECK_THAT(message_of<std::system_error>([&] {
+                       full.append({{"a", 1}});
+                   }),
+                   Catch::Matchers::Contains("/dev/full"));
     }
 }
 
@@ -1095,7 +1091,7 @@ TEST_CASE("a file is written whole or not at all", "[fast]") {
     write_file(file, "second");
     CHECK(text_of(file) == "second");
     std::filesystem::create_symlink("/dev/full", folder.path / "file.part");
-    CHECK_FALSE(failure_of([&] { write_file(file, "third"); }).empty());
+    CHECK_FALSE(message_of<std::system_error>([&] { write_file(file, "third"); }).empty());
     CHECK(text_of(file) == "second");
     std::filesystem::remove(folder.path / "file.part");
     write_file(file, "fourth");
