@@ -2,12 +2,11 @@
 #include <array>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <iterator>
-#include <sstream>
+#include <filesystem>
 
 #include "conformance.hpp"
 #include "zeroipc_golden.hpp"
+#include "zeroipc_processes.hpp"
 
 namespace zeroipc::testing::conformance {
 
@@ -71,18 +70,6 @@ shape shape_of(fields& f, bool made) {
 }
 
 std::string object_of(std::string const& name) { return "/dev/shm/" + name.substr(name[0] == '/'); }
-
-bytes object_bytes(std::string const& name) {
-    std::ifstream in(object_of(name), std::ios::binary);
-    if (!in) throw std::runtime_error(name + ": no such object");
-    return {std::istreambuf_iterator<char>(in), {}};
-}
-
-void set_bytes(std::string const& name, bytes const& all) {
-    if (!std::ofstream(object_of(name), std::ios::binary | std::ios::trunc)
-             .write(all.data(), static_cast<std::streamsize>(all.size())))
-        throw std::runtime_error(name + ": can't be written");
-}
 
 /// Fowler, Noll and Vo's hash of 1991, variant 1a, 64 bits.
 number fnv1a64(bytes const& all) {
@@ -155,27 +142,26 @@ void add_bytes(operations& all) {
     all["set_image"] = [](player& p, fields& f) {
         auto const name = p.name_of(f.get<std::string>("name"));
         auto const size = f.get<number>("bytes");
-        set_bytes(name, golden_image(p.images() + "/" + f.get<std::string>("image"), size));
+        raw_object(name, size)
+            .write_bytes(0, golden_image(p.images() + "/" + f.get<std::string>("image"), size));
         return ok();
     };
     all["set_bytes"] = [](player& p, fields& f) {
         auto const name = p.name_of(f.get<std::string>("name"));
-        auto now = object_bytes(name);
-        auto const data = f.data("data");
-        now.replace(f.get<std::size_t>("offset"), data.size(), data);
-        set_bytes(name, now);
+        raw_object(name).write_bytes(f.get<number>("offset"), f.data("data"));
         return ok();
     };
     all["set_length"] = [](player& p, fields& f) {
         auto const name = p.name_of(f.get<std::string>("name"));
-        bytes now;
-        if (std::ifstream(object_of(name)).good()) now = object_bytes(name);
-        now.resize(f.get<std::size_t>("bytes"));
-        set_bytes(name, now);
+        auto const size = f.get<number>("bytes");
+        if (std::filesystem::exists(object_of(name)))
+            raw_object(name).resize(size);
+        else
+            raw_object(name, size);
         return ok();
     };
     all["bytes"] = [](player& p, fields& f) {
-        auto const found = fnv1a64(object_bytes(p.name_of(f.get<std::string>("name"))));
+        auto const found = fnv1a64(raw_object(p.name_of(f.get<std::string>("name"))).bytes());
         char text[17];
         std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(found));
         return json{{"result", "ok"}, {"fnv1a64", text}};
@@ -382,7 +368,7 @@ void play(json const& one, std::string const& own, std::string const& images) {
         }
         if (answer == step.at("expect")) continue;
         auto text = where + "answered " + answer.dump();
-        if (step.at("do") == "bytes") text += "\n" + listing(object_bytes(p.name_of(step.at("name"))));
+        if (step.at("do") == "bytes") text += "\n" + listing(raw_object(p.name_of(step.at("name"))).bytes());
         throw std::runtime_error(text);
     }
 }
