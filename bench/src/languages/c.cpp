@@ -21,36 +21,35 @@ bool is(zeroipc_result result, zeroipc_result wanted) {
     return result == wanted;
 }
 
+struct Close {
+    void operator()(zeroipc_memory* one) const { zeroipc_memory_close(one); }
+    void operator()(zeroipc_queue* one) const { zeroipc_queue_close(one); }
+    void operator()(zeroipc_stack* one) const { zeroipc_stack_close(one); }
+    void operator()(zeroipc_map* one) const { zeroipc_map_close(one); }
+};
+template <class Handle>
+using Owned = std::unique_ptr<Handle, Close>;
+
+/// What a call gives that hands out a handle through its last argument.
+template <class Handle, class Call, class... Arguments>
+Owned<Handle> opened(Call call, Arguments... arguments) {
+    Handle* handle = nullptr;
+    is(call(arguments..., &handle), ZEROIPC_OK);
+    return Owned<Handle>(handle);
+}
+
 /// The segment by the C library's own mapping of it, with its pages in place.
-class Segment {
-public:
-    explicit Segment(Memory const& memory) {
-        is(zeroipc_memory_open(memory.name().c_str(), nullptr, &memory_), ZEROIPC_OK);
-        prefault(zeroipc_memory_base(memory_), zeroipc_memory_bytes(memory_));
-    }
-    Segment(Segment const&) = delete;
-    Segment& operator=(Segment const&) = delete;
-    Segment(Segment&&) = delete;
-    Segment& operator=(Segment&&) = delete;
-    ~Segment() { zeroipc_memory_close(memory_); }
-    [[nodiscard]] zeroipc_memory* get() const { return memory_; }
-
-private:
-    zeroipc_memory* memory_ = nullptr;
-};
-
-template <class Handle, void (*close)(Handle*)>
-struct Closed {
-    void operator()(Handle* handle) const { close(handle); }
-};
+Owned<zeroipc_memory> mapped(Memory const& memory) {
+    auto segment = opened<zeroipc_memory>(zeroipc_memory_open, memory.name().c_str(), nullptr);
+    prefault(zeroipc_memory_base(segment.get()), zeroipc_memory_bytes(segment.get()));
+    return segment;
+}
 
 class CQueue {
 public:
-    CQueue(Memory const& memory, char const* name) : segment_(memory) {
-        zeroipc_queue* queue = nullptr;
-        is(zeroipc_queue_open(segment_.get(), name, sizeof(Item), &queue), ZEROIPC_OK);
-        queue_.reset(queue);
-    }
+    CQueue(Memory const& memory, char const* name)
+        : segment_(mapped(memory)),
+          queue_(opened<zeroipc_queue>(zeroipc_queue_open, segment_.get(), name, sizeof(Item))) {}
     bool try_push(Item const& item) { return is(zeroipc_queue_try_push(queue_.get(), &item), ZEROIPC_OK); }
     bool try_pop(Item& item) { return is(zeroipc_queue_try_pop(queue_.get(), &item), ZEROIPC_OK); }
     std::size_t try_push_n(std::span<Item const> items) {
@@ -65,32 +64,29 @@ public:
     }
 
 private:
-    Segment segment_;
-    std::unique_ptr<zeroipc_queue, Closed<zeroipc_queue, zeroipc_queue_close>> queue_;
+    Owned<zeroipc_memory> segment_;
+    Owned<zeroipc_queue> queue_;
 };
 
 class CStack {
 public:
-    CStack(Memory const& memory, char const* name) : segment_(memory) {
-        zeroipc_stack* stack = nullptr;
-        is(zeroipc_stack_open(segment_.get(), name, sizeof(Item), &stack), ZEROIPC_OK);
-        stack_.reset(stack);
-    }
+    CStack(Memory const& memory, char const* name)
+        : segment_(mapped(memory)),
+          stack_(opened<zeroipc_stack>(zeroipc_stack_open, segment_.get(), name, sizeof(Item))) {}
     bool try_push(Item const& item) { return is(zeroipc_stack_try_push(stack_.get(), &item), ZEROIPC_OK); }
     bool try_pop(Item& item) { return is(zeroipc_stack_try_pop(stack_.get(), &item), ZEROIPC_OK); }
 
 private:
-    Segment segment_;
-    std::unique_ptr<zeroipc_stack, Closed<zeroipc_stack, zeroipc_stack_close>> stack_;
+    Owned<zeroipc_memory> segment_;
+    Owned<zeroipc_stack> stack_;
 };
 
 class CMap {
 public:
-    CMap(Memory const& memory, char const* name) : segment_(memory) {
-        zeroipc_map* map = nullptr;
-        is(zeroipc_map_open(segment_.get(), name, sizeof(std::uint64_t), sizeof(Item), &map), ZEROIPC_OK);
-        map_.reset(map);
-    }
+    CMap(Memory const& memory, char const* name)
+        : segment_(mapped(memory)),
+          map_(opened<zeroipc_map>(zeroipc_map_open, segment_.get(), name, sizeof(std::uint64_t),
+                                   sizeof(Item))) {}
     bool find(std::uint64_t key, Item& value) {
         return is(zeroipc_map_find(map_.get(), &key, &value), ZEROIPC_OK);
     }
@@ -135,8 +131,8 @@ private:
         }
     }
 
-    Segment segment_;
-    std::unique_ptr<zeroipc_map, Closed<zeroipc_map, zeroipc_map_close>> map_;
+    Owned<zeroipc_memory> segment_;
+    Owned<zeroipc_map> map_;
 };
 
 }  // namespace
