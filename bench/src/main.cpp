@@ -190,8 +190,6 @@ int run(int argc, char** argv) {
     if (!a.out.empty() && !a.dry_run) prepare_folder(a, session_options);
     session_options.benchmark_file =
         !last_value(arguments, "--benchmark_out", "BENCHMARK_OUT").value_or("").empty();
-    std::optional<FrequencySetting> frequency;
-    if (!a.dry_run) frequency.emplace(a.frequency);
     Session session(topology, coordinator, std::move(cells), session_options);
     session.register_benchmarks();
 
@@ -208,6 +206,7 @@ int run(int argc, char** argv) {
         return 0;
     }
     if (a.dry_run) return session.print_plan();
+    FrequencySetting const frequency(a.frequency);
     int const status = session.run();
     benchmark::Shutdown();
     if (session_options.out) anonymise(*session_options.out / "benchmark.json");
