@@ -19,7 +19,7 @@ from ..stack import Stack
 from .describe import Structure, describe
 from .look import checked_dtype_of
 from .output import printable, say, say_json
-from .segment import is_corrupt, open_object
+from .segment import is_corrupt, no_structure, open_object
 from .who import processes
 
 _DEFAULTS = {"queue": "exchange", "stack": "treiber", "map": "buckets"}  # what the library speaks
@@ -135,7 +135,7 @@ def run_repair(arguments: argparse.Namespace) -> int:
     with Memory(path) as memory:
         entries = [one for one in memory.entries() if arguments.structure in (None, one.name)]
         if arguments.structure is not None and not entries:
-            raise NotFound(f"segment '{path}' has no structure '{arguments.structure}'; `zeroipc show {path}` lists them")
+            raise no_structure(path, arguments.structure)
         if not _is_agreed(arguments, f"Repair {', '.join(one.name for one in entries) or 'nothing'} in {path}?"):
             raise InvalidArgument("repair: not agreed to; nothing was changed")
         rows: List[Dict[str, Any]] = []

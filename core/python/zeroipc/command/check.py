@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import List, Optional, Tuple
 
+from .._atomics import Words
+from .._exchange_bytes import signed
 from .._structure import Place
 from ..errors import ZeroIPCError
 from .check_map import MapCheck
@@ -11,8 +13,6 @@ from .check_queue import QueueCheck
 from .check_stack import StackCheck, check_array_stack
 from .check_table import TableCheck
 from .counts import indices
-from .._exchange_bytes import signed
-from .._atomics import Words
 from .describe import Structure, describe
 from .geometries import ARRAYS, COUNTED, LINKED
 from .rules import Finding, Findings

@@ -12,9 +12,8 @@ from .._table import Entry
 from ..errors import Busy
 from .rules import Findings
 from .segment import View
+from .snapshot import PAUSE, TRIES
 
-_TRIES = 20
-_PAUSE = 500e-6  # seconds
 _CHUNK = 64 << 20
 
 
@@ -23,18 +22,18 @@ def _look(view: View) -> bytes:
 
 
 def _busy(view: View) -> Busy:
-    return Busy(f"segment '{view.path}': its table changed at each of {_TRIES} looks; stop who makes structures in it, and try again")
+    return Busy(f"segment '{view.path}': its table changed at each of {TRIES} looks; stop who makes structures in it, and try again")
 
 
 def _copy(view: View) -> bytes:
     """Header and table, the same at two looks: structures are rarely added. Raises Busy."""
     copy = _look(view)
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         again = _look(view)
         if again == copy:
             return copy
         copy = again
-        time.sleep(_PAUSE)
+        time.sleep(PAUSE)
     raise _busy(view)
 
 
@@ -48,7 +47,7 @@ class TableCheck:
 
     def run(self) -> None:
         """All of it, and the bytes that no structure has. Raises Busy if the table never stands still."""
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             end = self.run_table()
             at = None if end is None else self._not_zero(end)
             if at is None:

@@ -10,7 +10,7 @@ from .._attachment import Descriptor, map_object, system_error
 from .._format import MAGIC, UNFINISHED
 from .._object import State, check_header, checked_path, state_of
 from .._table import Entry, Table
-from ..errors import Corrupt, NotASegment, NotFound, Truncated
+from ..errors import Corrupt, NotASegment, NotFound, TooLarge, Truncated, VersionMismatch
 
 FOLDER = "/dev/shm"
 
@@ -71,12 +71,16 @@ class View:
         self.refuse_cut()
         found = self.table.find(structure)
         if found is None:
-            raise NotFound(f"segment '{self.path}' has no structure '{structure}'; `zeroipc show {self.path}` lists them")
+            raise no_structure(self.path, structure)
         return found
 
     def used(self) -> int:
         """Bytes up to the end of the last structure."""
         return self.table.cursor()[1]
+
+
+def no_structure(path: str, structure: str) -> NotFound:
+    return NotFound(f"segment '{path}' has no structure '{structure}'; `zeroipc show {path}` lists them")
 
 
 def objects() -> Dict[str, bool]:
@@ -101,6 +105,4 @@ def objects() -> Dict[str, bool]:
 
 def is_corrupt(error: BaseException) -> bool:
     """Whether an error says that the bytes are wrong, rather than the request."""
-    from ..errors import TooLarge, VersionMismatch
-
     return isinstance(error, (Corrupt, NotASegment, Truncated, VersionMismatch, TooLarge))

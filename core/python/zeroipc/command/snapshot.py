@@ -10,8 +10,8 @@ from typing import Any
 from .._structure import Place
 from .segment import View
 
-_TRIES = 20
-_PAUSE = 500e-6  # seconds
+TRIES = 20  # looks at what does not stand still
+PAUSE = 500e-6  # seconds between them
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ def take(view: View, place: Place, size: int) -> Snapshot:
     copy = memoryview(mapping).cast("B")[:size]
     copy[:] = source
     same = source == copy
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         if same:
             break
-        time.sleep(_PAUSE)
+        time.sleep(PAUSE)
         copy[:] = source
         same = source == copy
     return Snapshot(mapping, Place(place.name, 0, place.geometry), same)
