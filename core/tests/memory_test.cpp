@@ -1,8 +1,6 @@
 /// \file
 /// Segments: made, opened, refused, half made, raced for, forked, and the bytes that they are.
 
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/statvfs.h>
 #include <sys/time.h>
 #include <zeroipc/zeroipc.hpp>
@@ -22,6 +20,7 @@
 #include <thread>
 #include <vector>
 
+#include "zeroipc_mount_testing.hpp"
 #include "zeroipc_testing.hpp"
 #include "zeroipc_traced.hpp"
 
@@ -388,6 +387,7 @@ TEST_CASE("more than /dev/shm has is refused before the first touch", "[fast]") 
                                                     [&] { Memory::create(name, 1 << 19, options); }))
                 return result;
             if (files_in_shm() != 1) return 84;
+            ::unlink("/dev/shm/glutton");
         }
         return 0;
     });
@@ -1020,31 +1020,6 @@ TEST_CASE("prefaulting an object that was cut is an error, not a signal", "[fast
     check_refused(errc::truncated, {name.str(), "1048576", "65536"},
                   [&] { detail::populate(object.fd(), memory.base(), 1 << 20, name); });
     CHECK_NOTHROW(detail::populate(object.fd(), memory.base(), 1 << 16, name));
-}
-
-/// In a file system of its own, mounted with these options; 80 if that is not allowed here.
-template <class Body>
-int in_mount(char const* mount_options, Body&& body) {
-    return child([&] {
-               if (::unshare(CLONE_NEWNS) != 0 ||
-                   ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-                   ::mount("tmpfs", "/dev/shm", "tmpfs", 0, mount_options) != 0)
-                   return 80;
-               return static_cast<int>(body());
-           })
-        .wait();
-}
-
-/// Whether this system gives huge pages to who asks for them, past all of the library.
-bool gives_huge_pages(std::string const& name, std::uint64_t bytes) {
-    raw_object const object(name, bytes);
-    void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, object.fd(), 0);
-    ::madvise(at, bytes, MADV_HUGEPAGE);
-    ::madvise(at, bytes, detail::populate_write);
-    bool const gives = mapping_bytes(at, "ShmemPmdMapped") > 0;
-    ::munmap(at, bytes);
-    ::shm_unlink(name.c_str());
-    return gives;
 }
 
 TEST_CASE("huge pages are obtained, or said not to be", "[fast][kernel]") {

@@ -1,60 +1,8 @@
 /* Looking for a key of a map, and removing it. Bytes, numbers of accesses and argument: format/map.md. */
-#include "map.h"
-
+#include "map_locate.h"
 #include "waiting.h"
 
 char const zeroipc_no_block[] = "a bucket's link names a block that does not exist";
-
-INLINE bool holds(word* slot, uint64_t const* key, struct sizes sizes) {
-    for (uint64_t i = 0; i < sizes.key_words; ++i)
-        if (load_relaxed(&slot[i]) != key[i]) return false;
-    return true;
-}
-
-/* zeroipc_locate for known sizes. */
-INLINE enum zeroipc_result locate_sized(zeroipc_map const* m, uint64_t bucket, uint64_t const* key,
-                                        void* value, struct sight* sight, struct sizes sizes) {
-    struct table const* const t = &m->table;
-    word* const header = header_of(t, bucket);
-    uint64_t seen = load_acquire(header); /* (M1) */
-    for (uint64_t round = 0; round < ZEROIPC_PATIENCE; ++round) {
-        bool whole = true;
-        for (uint64_t left = valid_in(seen); left != 0; left &= left - 1) {
-            unsigned const slot = (unsigned)__builtin_ctzll(left);
-            word* const from = slot_at(t, bucket, slot);
-            if (from == NULL) {
-                whole = false;
-                break;
-            }
-            if (!holds(from, key, sizes)) continue;
-            if (value != NULL) read_words(value, from + sizes.key_words, sizes.value);
-            /* (M11) acquire fence: were these the bytes of a later owner of the slot, the version would show it.
-             * Partner: (M10). */
-            fence(memory_order_acquire);
-            uint64_t const now = load_relaxed(header);
-            if (likely(version_of(now) == version_of(seen))) {
-                *sight = (struct sight){now, slot};
-                return ZEROIPC_OK;
-            }
-            whole = false;
-            break;
-        }
-        fence(memory_order_acquire); /* (M11) */
-        uint64_t const now = load_relaxed(header);
-        if (same_content(now, seen)) {
-            if (!whole) return zeroipc_corrupt("map", zeroipc_no_block);
-            *sight = (struct sight){now, NONE};
-            return ZEROIPC_OK;
-        }
-        seen = load_acquire(header); /* (M1) */
-    }
-    return zeroipc_no_progress("map");
-}
-
-enum zeroipc_result zeroipc_locate(zeroipc_map* m, uint64_t bucket, void* value, struct sight* sight) {
-    return is_one_word_each(m) ? locate_sized(m, bucket, m->key, value, sight, ONE_WORD_EACH)
-                               : locate_sized(m, bucket, m->key, value, sight, sizes_of(m));
-}
 
 bool zeroipc_confirmed_absent(struct table const* t, uint64_t bucket, struct sight const* sight) {
     fence(memory_order_seq_cst);
@@ -69,7 +17,7 @@ INLINE enum zeroipc_result find_sized(zeroipc_map const* m, void const* key, uin
     struct sight sight = {0, NONE};
     for (uint64_t round = 0; round < ZEROIPC_PATIENCE; ++round) {
         enum zeroipc_result const result =
-            locate_sized(m, bucket, words, value != NULL ? copy : NULL, &sight, sizes);
+            locate(m, bucket, words, value != NULL ? copy : NULL, &sight, sizes);
         if (unlikely(result != ZEROIPC_OK)) return result;
         if (likely(sight.slot != NONE)) {
             if (value != NULL) copy_item(value, copy, sizes.value);
@@ -103,16 +51,14 @@ enum zeroipc_result zeroipc_map_wait(zeroipc_map* m, void const* key, void* valu
     return zeroipc_wait(m->keys_wait, find_attempt, &w, ZEROIPC_ABSENT, timeout_ns);
 }
 
-enum zeroipc_result zeroipc_map_erase(zeroipc_map* m, void const* key) {
+INLINE enum zeroipc_result erase_sized(zeroipc_map* m, void const* key, uint64_t* words, struct sizes sizes) {
     struct table* const t = &m->table;
-    enum zeroipc_result result = refuse_forked(m->handle.memory);
-    if (result != ZEROIPC_OK) return result;
-    uint64_t const bucket = take_key(m, m->key, key, sizes_of(m));
+    uint64_t const bucket = take_key(m, words, key, sizes);
     uint32_t pauses = 1;
     struct sight sight = {0, NONE};
     for (uint64_t round = 0; round < ZEROIPC_PATIENCE; ++round) {
-        result = zeroipc_locate(m, bucket, NULL, &sight);
-        if (result != ZEROIPC_OK) return result;
+        enum zeroipc_result const result = locate(m, bucket, words, NULL, &sight, sizes);
+        if (unlikely(result != ZEROIPC_OK)) return result;
         if (sight.slot == NONE) {
             if (zeroipc_confirmed_absent(t, bucket, &sight)) return ZEROIPC_ABSENT;
             continue;
@@ -125,6 +71,14 @@ enum zeroipc_result zeroipc_map_erase(zeroipc_map* m, void const* key) {
         back_off(&pauses);
     }
     return zeroipc_no_progress("map");
+}
+
+enum zeroipc_result zeroipc_map_erase(zeroipc_map* m, void const* key) {
+    enum zeroipc_result const result = refuse_forked(m->handle.memory);
+    if (unlikely(result != ZEROIPC_OK)) return result;
+    uint64_t word_of_key = 0;
+    return is_one_word_each(m) ? erase_sized(m, key, &word_of_key, ONE_WORD_EACH)
+                               : erase_sized(m, key, m->key, sizes_of(m));
 }
 
 uint64_t zeroipc_map_capacity(zeroipc_map const* m) { return m->handle.shape.capacity; }

@@ -179,9 +179,6 @@ INLINE uint64_t take_key(zeroipc_map const* m, uint64_t* words, void const* key,
 }
 
 extern char const zeroipc_no_block[];
-/* Looks for the key in hand, and copies its value if `value` is not NULL. Gives its slot and a header that still stood behind
- * the copy; or NONE, and a header by which the key was absent. */
-enum zeroipc_result zeroipc_locate(zeroipc_map* m, uint64_t bucket, void* value, struct sight* sight);
 /* Whether a key that was not found is absent for certain: the second look behind a negative answer. Not needed before a commit,
  * which looks itself. */
 bool zeroipc_confirmed_absent(struct table const* t, uint64_t bucket, struct sight const* sight);

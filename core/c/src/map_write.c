@@ -1,5 +1,5 @@
 /* Every change of a map's keys but their removal. Bytes, numbers of accesses and argument: format/map.md. */
-#include "map.h"
+#include "map_locate.h"
 #include "waiting.h"
 
 /* What a writer has got by now: a slot that is reserved, or NONE; and whether it got the bucket a block. */
@@ -24,14 +24,15 @@ static enum attempt reserve(struct table* t, uint64_t bucket, uint64_t* now, uns
 }
 
 /* The key in hand and a value into a slot that is reserved for us. */
-static enum zeroipc_result fill(zeroipc_map* m, uint64_t bucket, unsigned slot, void const* value) {
+INLINE enum zeroipc_result fill(zeroipc_map* m, uint64_t bucket, unsigned slot, uint64_t const* key,
+                                void const* value, struct sizes sizes) {
     word* const to = slot_at(&m->table, bucket, slot);
     if (to == NULL) return zeroipc_corrupt("map", zeroipc_no_block);
     /* (M10) release fence: who reads what is written here, as part of what stood here before, sees a later version of the
      * header. Partner: (M11). */
     fence(memory_order_release);
-    for (uint64_t i = 0; i < m->table.key_words; ++i) store_relaxed(&to[i], m->key[i]);
-    write_words(to + m->table.key_words, value, m->table.value_size);
+    for (uint64_t i = 0; i < sizes.key_words; ++i) store_relaxed(&to[i], key[i]);
+    write_words(to + sizes.key_words, value, sizes.value);
     return ZEROIPC_OK;
 }
 
@@ -63,17 +64,17 @@ struct wish {
     void* context;
 };
 
-/* Every change of a key but its removal. */
-static enum zeroipc_result write_key(zeroipc_map* m, void const* key, struct wish const* wish) {
+/* `words` has room for the key. */
+INLINE enum zeroipc_result write_sized(zeroipc_map* m, void const* key, uint64_t* words,
+                                       struct wish const* wish, struct sizes sizes) {
     struct table* const t = &m->table;
-    enum zeroipc_result result = refuse_forked(m->handle.memory);
-    if (unlikely(result != ZEROIPC_OK)) return result;
-    uint64_t const bucket = take_key(m, m->key, key, sizes_of(m));
+    enum zeroipc_result result = ZEROIPC_OK;
+    uint64_t const bucket = take_key(m, words, key, sizes);
     struct holding mine = {NONE, false};
     uint32_t pauses = 1;
     struct sight sight = {0, NONE};
     for (uint64_t round = 0; round < ZEROIPC_PATIENCE; ++round) {
-        result = zeroipc_locate(m, bucket, wish->needs_old ? m->old : NULL, &sight);
+        result = locate(m, bucket, words, wish->needs_old ? m->old : NULL, &sight, sizes);
         if (unlikely(result != ZEROIPC_OK)) return result;
         result = wish->decide(wish, m, sight.slot == NONE ? NULL : m->old);
         if (result != ZEROIPC_OK) {
@@ -89,7 +90,7 @@ static enum zeroipc_result write_key(zeroipc_map* m, void const* key, struct wis
                 continue;
             }
         }
-        result = fill(m, bucket, mine.slot, wish->value);
+        result = fill(m, bucket, mine.slot, words, wish->value, sizes);
         if (unlikely(result != ZEROIPC_OK)) return result;
         /* What is valid has not changed since the key was looked for: so the key is still where it was, and nowhere
          * else. Other slots may be reserved and dropped meanwhile. */
@@ -108,6 +109,15 @@ static enum zeroipc_result write_key(zeroipc_map* m, void const* key, struct wis
         }
     }
     return zeroipc_no_progress("map");
+}
+
+/* Every change of a key but its removal. */
+INLINE enum zeroipc_result write_key(zeroipc_map* m, void const* key, struct wish const* wish) {
+    enum zeroipc_result const result = refuse_forked(m->handle.memory);
+    if (unlikely(result != ZEROIPC_OK)) return result;
+    uint64_t word_of_key = 0;
+    return is_one_word_each(m) ? write_sized(m, key, &word_of_key, wish, ONE_WORD_EACH)
+                               : write_sized(m, key, m->key, wish, sizes_of(m));
 }
 
 static enum zeroipc_result decide_insert(struct wish const* wish, zeroipc_map* m, void const* old) {

@@ -87,16 +87,35 @@ static enum zeroipc_result check_header(zeroipc_memory* memory, uint64_t bytes) 
     return ZEROIPC_OK;
 }
 
+/* Fills the page tables of the first bytes. Where an access would be ended by a signal, there is an error. */
+static enum zeroipc_result populate(zeroipc_memory const* memory, uint64_t bytes) {
+    int const number = zeroipc_populate(memory->base, bytes);
+    if (number == 0) return ZEROIPC_OK;
+    struct stat info;
+    if (number == EFAULT && fstat(memory->fd, &info) == 0 && (uint64_t)info.st_size < bytes)
+        return cut(memory, (uint64_t)info.st_size, bytes);
+    return zeroipc_errno(number == EFAULT || number == ENOMEM ? ENOSPC : number, "fill the page tables of",
+                         memory->name);
+}
+
+struct request {
+    uint64_t bytes;
+    int64_t patience;
+    bool may_open;
+    struct zeroipc_memory_options how; /* its zeros replaced by the defaults */
+};
+
 /* An open descriptor becomes an attachment. */
-static enum zeroipc_result attach(zeroipc_memory* memory, int64_t patience) {
+static enum zeroipc_result attach(zeroipc_memory* memory, struct request const* r) {
     uint64_t bytes = 0;
-    enum zeroipc_result result = zeroipc_lock(memory, FORMAT_SEGMENT_LOCKS_ATTACHED, LOCK_SHARED, patience);
+    enum zeroipc_result result =
+        zeroipc_lock(memory, FORMAT_SEGMENT_LOCKS_ATTACHED, LOCK_SHARED, r->patience);
     if (result == ZEROIPC_OK) result = linked_size(memory, &bytes);
     if (result != ZEROIPC_OK) return result;
     if (state_of(memory->fd, bytes) != FINISHED) {
         /* A maker is at work, or died at it; or another program's object. Only under the creation lock do length and
          * header belong together. */
-        result = zeroipc_lock(memory, FORMAT_SEGMENT_LOCKS_CREATION, LOCK_EXCLUSIVE, patience);
+        result = zeroipc_lock(memory, FORMAT_SEGMENT_LOCKS_CREATION, LOCK_EXCLUSIVE, r->patience);
         if (result != ZEROIPC_OK) return result;
         result = linked_size(memory, &bytes);
         enum state const state = result == ZEROIPC_OK ? state_of(memory->fd, bytes) : UNFINISHED;
@@ -114,62 +133,93 @@ static enum zeroipc_result attach(zeroipc_memory* memory, int64_t patience) {
     if (number != 0) return zeroipc_errno(number, "map", memory->name);
     /* (T4) acquire: behind the magic stands the rest. Partner: (T3). */
     (void)half_load_acquire(half_at(memory->base, FORMAT_SEGMENT_HEADER_MAGIC_OFFSET));
-    return ZEROIPC_OK;
+    if (r->how.huge_pages) zeroipc_ask_for_huge_pages(memory->base, bytes);
+    return r->how.prefault ? populate(memory, bytes) : ZEROIPC_OK;
 }
-
-struct request {
-    uint64_t bytes;
-    uint32_t max_entries;
-    uint32_t mode;
-    int64_t patience;
-    bool may_open;
-};
 
 static struct request request_of(uint64_t bytes, struct zeroipc_memory_options const* options,
                                  bool may_open) {
-    struct zeroipc_memory_options const how =
-        options != NULL ? *options : (struct zeroipc_memory_options){0, 0, 0};
-    return (struct request){bytes, how.max_entries != 0 ? how.max_entries : 64,
-                            how.mode != 0 ? how.mode : 0600,
-                            (how.patience_ms != 0 ? (int64_t)how.patience_ms : 10000) * NS_PER_MS, may_open};
+    struct request r = {.bytes = bytes, .may_open = may_open};
+    if (options != NULL) r.how = *options;
+    if (r.how.max_entries == 0) r.how.max_entries = 64;
+    if (r.how.mode == 0) r.how.mode = 0600;
+    if (r.how.patience_ms == 0) r.how.patience_ms = 10000;
+    r.patience = (int64_t)r.how.patience_ms * NS_PER_MS;
+    return r;
 }
 
 static enum zeroipc_result check_request(struct request const* r, char const* path) {
-    if (r->max_entries > FORMAT_SEGMENT_LIMITS_MAX_ENTRIES_MOST)
+    if (r->how.max_entries > FORMAT_SEGMENT_LIMITS_MAX_ENTRIES_MOST)
         return zeroipc_fail(ZEROIPC_INVALID_ARGUMENT, "max_entries %u for segment '%s': use 1 to 65535",
-                            r->max_entries, path);
+                            r->how.max_entries, path);
     if (r->bytes >= FORMAT_SEGMENT_LIMITS_BYTES_BELOW)
         return zeroipc_fail(ZEROIPC_TOO_LARGE,
                             "segment '%s' of %llu bytes; the format ends below 4294967296 (4 GiB)", path,
                             (unsigned long long)r->bytes);
-    if (r->bytes < table_end(r->max_entries))
+    if (r->bytes < table_end(r->how.max_entries))
         return zeroipc_fail(
             ZEROIPC_INVALID_ARGUMENT,
             "segment '%s' of %llu bytes cannot hold its table of %u entries; give it at least %llu", path,
-            (unsigned long long)r->bytes, r->max_entries, (unsigned long long)table_end(r->max_entries));
+            (unsigned long long)r->bytes, r->how.max_entries,
+            (unsigned long long)table_end(r->how.max_entries));
     return ZEROIPC_OK;
+}
+
+static enum zeroipc_result set_length(zeroipc_memory const* memory, uint64_t bytes) {
+    return ftruncate(memory->fd, (off_t)bytes) == 0 ? ZEROIPC_OK
+                                                    : zeroipc_errno(errno, "create", memory->name);
+}
+
+static enum zeroipc_result reserve(zeroipc_memory const* memory, uint64_t bytes) {
+    int const number = zeroipc_reserve(memory->fd, bytes);
+    return number == 0 ? ZEROIPC_OK : zeroipc_errno(number, "reserve the space of", memory->name);
+}
+
+static enum zeroipc_result say_unfinished(zeroipc_memory const* memory) {
+    uint32_t const mark = FORMAT_SEGMENT_UNFINISHED_U32;
+    return pwrite(memory->fd, &mark, sizeof mark, 0) == (ssize_t)sizeof mark
+               ? ZEROIPC_OK
+               : zeroipc_errno(errno, "create", memory->name);
+}
+
+/* The pages first, beyond the end of the empty object; then its length, by way of a header that says "unfinished". Not
+ * so with huge pages: a reservation does not see this mapping's wish for them, so they are allocated through the
+ * mapping, which needs the length. There populate() fails where an access would be ended by SIGBUS. */
+static enum zeroipc_result allocate(zeroipc_memory const* memory, struct request const* r) {
+    bool const through_mapping = r->how.huge_pages && zeroipc_can_populate();
+    enum zeroipc_result result = ZEROIPC_OK;
+    if (r->how.huge_pages) zeroipc_ask_for_huge_pages(memory->base, r->bytes);
+    if (!through_mapping) result = reserve(memory, r->bytes);
+    if (result == ZEROIPC_OK) result = set_length(memory, FORMAT_SEGMENT_HEADER_BYTES);
+    if (result == ZEROIPC_OK && through_mapping) result = populate(memory, FORMAT_SEGMENT_HEADER_BYTES);
+    if (result == ZEROIPC_OK) result = say_unfinished(memory);
+    if (result == ZEROIPC_OK) result = set_length(memory, r->bytes);
+    if (result == ZEROIPC_OK && (through_mapping || r->how.prefault)) result = populate(memory, r->bytes);
+    if (result == ZEROIPC_OK && through_mapping) result = reserve(memory, r->bytes);
+    return result;
 }
 
 /* Fills a fresh object, or a dead maker's, under the creation lock. */
 static enum zeroipc_result fill(zeroipc_memory* memory, struct request const* r) {
-    enum zeroipc_result const result =
+    enum zeroipc_result result =
         zeroipc_lock(memory, FORMAT_SEGMENT_LOCKS_ATTACHED, LOCK_SHARED, r->patience);
     if (result != ZEROIPC_OK) return result;
-    uint32_t const mark = FORMAT_SEGMENT_UNFINISHED_U32;
-    if (ftruncate(memory->fd, 0) != 0 || fchmod(memory->fd, (mode_t)r->mode) != 0)
+    if (ftruncate(memory->fd, 0) != 0 || fchmod(memory->fd, (mode_t)r->how.mode) != 0)
         return zeroipc_errno(errno, "create", memory->name);
-    int number = zeroipc_reserve(memory->fd, r->bytes);
+    int number = zeroipc_room_for(memory->fd, r->bytes);
     if (number != 0) return zeroipc_errno(number, "reserve the space of", memory->name);
-    if (ftruncate(memory->fd, FORMAT_SEGMENT_HEADER_BYTES) != 0 ||
-        pwrite(memory->fd, &mark, sizeof mark, 0) != (ssize_t)sizeof mark ||
-        ftruncate(memory->fd, (off_t)r->bytes) != 0)
-        return zeroipc_errno(errno, "create", memory->name);
     number = zeroipc_attachment_map(memory, r->bytes);
     if (number != 0) return zeroipc_errno(number, "map", memory->name);
-    memory->max_entries = r->max_entries;
+    if (r->how.before_allocation != NULL) {
+        number = r->how.before_allocation(r->how.context, memory->base, r->bytes);
+        if (number != 0) return zeroipc_errno(number, "place the memory of", memory->name);
+    }
+    result = allocate(memory, r);
+    if (result != ZEROIPC_OK) return result;
+    memory->max_entries = r->how.max_entries;
     struct segment_header* const header = (struct segment_header*)(void*)memory->base;
-    header->version_and_entries = FORMAT_FORMAT_VERSION | r->max_entries << 16;
-    store_release(cursor_of(memory->base), table_end(r->max_entries) << 32);
+    header->version_and_entries = FORMAT_FORMAT_VERSION | r->how.max_entries << 16;
+    store_release(cursor_of(memory->base), table_end(r->how.max_entries) << 32);
     /* (T3) release: whoever reads the magic reads the rest. Partner: (T4). */
     half_store_release(half_at(memory->base, FORMAT_SEGMENT_HEADER_MAGIC_OFFSET), FORMAT_SEGMENT_MAGIC_U32);
     return ZEROIPC_OK;
@@ -197,7 +247,7 @@ static enum zeroipc_result make_on(zeroipc_memory* memory, struct request const*
         if (result != ZEROIPC_OK && linked_size(memory, &bytes) == ZEROIPC_OK) shm_unlink(memory->name);
     }
     zeroipc_unlock(memory->fd, FORMAT_SEGMENT_LOCKS_CREATION);
-    return state == FINISHED ? attach(memory, r->patience) : result;
+    return state == FINISHED ? attach(memory, r) : result;
 }
 
 /* Not simply O_CREAT: where fs.protected_regular is set, that is refused for an object of another user. */
@@ -206,7 +256,7 @@ static enum zeroipc_result open_or_make(zeroipc_memory* memory, struct request c
     if (number == ENOENT) {
         enum zeroipc_result const result = check_request(r, memory->name);
         if (result != ZEROIPC_OK) return result;
-        number = zeroipc_attachment_open(memory, O_RDWR | O_CREAT | O_EXCL, r->mode);
+        number = zeroipc_attachment_open(memory, O_RDWR | O_CREAT | O_EXCL, r->how.mode);
         if (number == EEXIST) return AGAIN; /* made by somebody else just now */
     }
     return number == 0 ? make_on(memory, r) : zeroipc_errno(number, "create", memory->name);
@@ -216,7 +266,7 @@ static enum zeroipc_result only_open(zeroipc_memory* memory, struct request cons
     int const number = zeroipc_attachment_open(memory, O_RDWR, 0);
     if (number == ENOENT)
         return zeroipc_fail(ZEROIPC_NOT_FOUND, "there is no segment '%s'; create it first", memory->name);
-    return number == 0 ? attach(memory, r->patience) : zeroipc_errno(number, "open", memory->name);
+    return number == 0 ? attach(memory, r) : zeroipc_errno(number, "open", memory->name);
 }
 
 static enum zeroipc_result obtain(char const* name, struct request const* r, zeroipc_memory** memory,

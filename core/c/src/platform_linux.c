@@ -6,6 +6,8 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/statvfs.h>
@@ -48,21 +50,75 @@ void zeroipc_futex_wake_all(half* at) {
     syscall(SYS_futex, (uint32_t*)(void*)at, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
-int zeroipc_reserve(int fd, uint64_t bytes) {
-    /* Before anything is taken; a file system without a limit of its own says 0 blocks. */
+/* What is worked on between two chances for a signal: large enough for a huge page, and short. */
+#define PART_OF_PAGES (UINT64_C(4) << 20)
+
+/* madvise's MADV_POPULATE_WRITE, which older system headers do not name: Linux 5.14 and later. */
+#define POPULATE_WRITE 23
+
+int zeroipc_room_for(int fd, uint64_t bytes) {
     struct statvfs room;
-    if (fstatvfs(fd, &room) == 0 && room.f_blocks != 0 && bytes > (uint64_t)room.f_bavail * room.f_frsize)
-        return ENOSPC;
+    if (fstatvfs(fd, &room) != 0) return 0;
+    /* A file system without a limit of its own says 0 blocks. */
+    return room.f_blocks != 0 && bytes > (uint64_t)room.f_bavail * room.f_frsize ? ENOSPC : 0;
+}
+
+int zeroipc_reserve(int fd, uint64_t bytes) {
     /* In parts: a signal undoes what it interrupts, and one that comes often would undo a large one for ever. */
-    uint64_t const most = UINT64_C(4) << 20;
     for (uint64_t from = 0; from < bytes;) {
-        uint64_t const part = bytes - from < most ? bytes - from : most;
+        uint64_t const part = bytes - from < PART_OF_PAGES ? bytes - from : PART_OF_PAGES;
         if (fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)part) == 0)
             from += part;
         else if (errno != EINTR)
             return errno;
     }
     return 0;
+}
+
+bool zeroipc_can_populate(void) { return madvise(NULL, 0, POPULATE_WRITE) == 0; }
+
+int zeroipc_populate(void* base, uint64_t bytes) {
+    uint8_t* const first = base;
+    if (!zeroipc_can_populate()) {
+        /* A writable shared mapping of memory is writable from its first read on. Never a write: a peer may be writing
+         * the same byte. */
+        uint64_t const page = (uint64_t)sysconf(_SC_PAGESIZE);
+        for (uint64_t at = 0; at < bytes; at += page) (void)*(uint8_t const volatile*)(first + at);
+        return 0;
+    }
+    for (uint64_t from = 0; from < bytes;) {
+        uint64_t const part = bytes - from < PART_OF_PAGES ? bytes - from : PART_OF_PAGES;
+        if (madvise(first + from, part, POPULATE_WRITE) == 0)
+            from += part;
+        else if (errno != EINTR && errno != EAGAIN)
+            return errno;
+    }
+    return 0;
+}
+
+void zeroipc_ask_for_huge_pages(void* base, uint64_t bytes) { (void)madvise(base, bytes, MADV_HUGEPAGE); }
+
+uint64_t zeroipc_huge_pages_of(void const* base, uint64_t bytes) {
+    FILE* const file = fopen("/proc/self/smaps", "re");
+    if (file == NULL) return 0;
+    unsigned long const first = (unsigned long)(uintptr_t)base;
+    char* line = NULL;
+    size_t room = 0;
+    uint64_t found = 0;
+    bool inside = false;
+    while (getline(&line, &room, file) > 0) {
+        unsigned long from = 0;
+        unsigned long to = 0;
+        unsigned long kilobytes = 0;
+        /* Binding a part to a memory node splits the mapping, so that several lines tell of it. */
+        if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+            inside = from >= first && from - first < bytes;
+        else if (inside && sscanf(line, "ShmemPmdMapped: %lu kB", &kilobytes) == 1)
+            found += (uint64_t)kilobytes * 1024;
+    }
+    free(line);
+    fclose(file);
+    return found;
 }
 
 void* zeroipc_map_object(int fd, uint64_t bytes) {

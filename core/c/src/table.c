@@ -10,6 +10,9 @@ uint32_t zeroipc_memory_max_entries(zeroipc_memory const* memory) { return memor
 void* zeroipc_memory_base(zeroipc_memory const* memory) {
     return refuse_forked(memory) == ZEROIPC_OK ? memory->base : NULL;
 }
+uint64_t zeroipc_memory_huge_page_bytes(zeroipc_memory const* memory) {
+    return memory->forked ? 0 : zeroipc_huge_pages_of(memory->base, memory->bytes);
+}
 
 struct cursor {
     uint32_t count;

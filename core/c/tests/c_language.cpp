@@ -218,9 +218,9 @@ public:
     bool erase(bytes const& key) override {
         return done(zeroipc_map_erase(of_.get(), given(key, key_bytes_)), ZEROIPC_ABSENT);
     }
-    std::map<bytes, bytes> all() override {
+    std::vector<std::pair<bytes, bytes>> all() override {
         struct {
-            std::map<bytes, bytes> found;
+            std::vector<std::pair<bytes, bytes>> found;
             std::size_t key_bytes;
             std::size_t item_bytes;
         } context{{}, key_bytes_, item_bytes_};
@@ -228,8 +228,8 @@ public:
             of_.get(),
             [](void* of, void const* key, void const* value) {
                 auto& it = *static_cast<decltype(context)*>(of);
-                it.found[bytes(static_cast<char const*>(key), it.key_bytes)] =
-                    bytes(static_cast<char const*>(value), it.item_bytes);
+                it.found.emplace_back(bytes(static_cast<char const*>(key), it.key_bytes),
+                                      bytes(static_cast<char const*>(value), it.item_bytes));
                 return 0;
             },
             &context));
@@ -353,7 +353,8 @@ private:
 }  // namespace
 
 std::unique_ptr<segment> language::create(std::string const& name, number size, std::uint32_t max_entries) {
-    zeroipc_memory_options const options{max_entries, 0, 0};
+    zeroipc_memory_options options{};
+    options.max_entries = max_entries;
     return std::make_unique<c_segment>(
         got<zeroipc_memory>(zeroipc_memory_create, name.c_str(), size, &options));
 }
@@ -362,7 +363,8 @@ std::unique_ptr<segment> language::open(std::string const& name) {
 }
 std::unique_ptr<segment> language::open_or_create(std::string const& name, number size,
                                                   std::uint32_t max_entries) {
-    zeroipc_memory_options const options{max_entries, 0, 0};
+    zeroipc_memory_options options{};
+    options.max_entries = max_entries;
     return std::make_unique<c_segment>(
         got<zeroipc_memory>(zeroipc_memory_open_or_create, name.c_str(), size, &options));
 }

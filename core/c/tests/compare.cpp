@@ -100,55 +100,90 @@ int main(int count, char** words) {
     for (number key = 0; key < keys; ++key) map.insert(key, key);
     auto const key_of = [](number i) { return i * 7919 % keys; };
 
+    zeroipc_array* c_array = nullptr;
+    zeroipc::Array<number> array(memory, "array", 8);
+    must(zeroipc_array_open(c_memory, "array", sizeof(number), &c_array));
+
     number item = 0;
-    std::array<comparison, 4> all{
-        comparison{"queue, push and pop",
-                   {[&] {
-                        return cost(1000000, [&](number i) {
-                            must(zeroipc_queue_try_push(c_queue, &i));
-                            must(zeroipc_queue_try_pop(c_queue, &item));
-                        });
-                    },
-                    [&] {
-                        return cost(1000000, [&](number i) {
-                            must(queue.try_push(i));
-                            must(queue.try_pop(item));
-                        });
-                    }}},
-        comparison{"stack, push and pop",
-                   {[&] {
-                        return cost(1000000, [&](number i) {
-                            must(zeroipc_stack_try_push(c_stack, &i));
-                            must(zeroipc_stack_try_pop(c_stack, &item));
-                        });
-                    },
-                    [&] {
-                        return cost(1000000, [&](number i) {
-                            must(stack.try_push(i));
-                            must(stack.try_pop(item));
-                        });
-                    }}},
-        comparison{"map of a million, find",
-                   {[&] {
-                        return cost(300000, [&](number i) {
-                            number const key = key_of(i);
-                            must(zeroipc_map_find(c_map, &key, &item));
-                        });
-                    },
-                    [&] { return cost(300000, [&](number i) { must(map.find(key_of(i), item)); }); }}},
-        comparison{"map, assign",
-                   {[&] {
-                        return cost(100000, [&](number i) {
-                            number const key = key_of(i);
-                            must(zeroipc_map_insert_or_assign(c_map, &key, &i) == ZEROIPC_ASSIGNED);
-                        });
-                    },
-                    [&] {
-                        return cost(100000, [&](number i) {
-                            must(map.insert_or_assign(key_of(i), i) == zeroipc::outcome::assigned);
-                        });
-                    }}},
+    std::array<number, 16> many{};
+    std::size_t moved = 0;
+    std::vector<comparison> all;
+    auto const compare = [&](char const* title, number times, auto const& in_c, auto const& in_cpp) {
+        all.push_back({title, {[=] { return cost(times, in_c); }, [=] { return cost(times, in_cpp); }}});
     };
+    compare(
+        "queue, push and pop", 1000000,
+        [&](number i) {
+            must(zeroipc_queue_try_push(c_queue, &i));
+            must(zeroipc_queue_try_pop(c_queue, &item));
+        },
+        [&](number i) {
+            must(queue.try_push(i));
+            must(queue.try_pop(item));
+        });
+    compare(
+        "queue, 16 in and out", 100000,
+        [&](number) {
+            must(zeroipc_queue_try_push_n(c_queue, many.data(), many.size(), &moved));
+            must(zeroipc_queue_try_pop_n(c_queue, many.data(), many.size(), &moved));
+        },
+        [&](number) {
+            must(queue.try_push_n(many) == many.size());
+            must(queue.try_pop_n(many) == many.size());
+        });
+    compare(
+        "stack, push and pop", 1000000,
+        [&](number i) {
+            must(zeroipc_stack_try_push(c_stack, &i));
+            must(zeroipc_stack_try_pop(c_stack, &item));
+        },
+        [&](number i) {
+            must(stack.try_push(i));
+            must(stack.try_pop(item));
+        });
+    compare(
+        "stack, 16 in and out", 100000,
+        [&](number) {
+            must(zeroipc_stack_try_push_n(c_stack, many.data(), many.size(), &moved));
+            must(zeroipc_stack_try_pop_n(c_stack, many.data(), many.size(), &moved));
+        },
+        [&](number) {
+            must(stack.try_push_n(many) == many.size());
+            must(stack.try_pop_n(many) == many.size());
+        });
+    compare(
+        "map of a million, find", 300000,
+        [&](number i) {
+            number const key = key_of(i);
+            must(zeroipc_map_find(c_map, &key, &item));
+        },
+        [&](number i) { must(map.find(key_of(i), item)); });
+    compare(
+        "map, assign", 100000,
+        [&](number i) {
+            number const key = key_of(i);
+            must(zeroipc_map_insert_or_assign(c_map, &key, &i) == ZEROIPC_ASSIGNED);
+        },
+        [&](number i) { must(map.insert_or_assign(key_of(i), i) == zeroipc::outcome::assigned); });
+    compare(
+        "map, erase and insert", 100000,
+        [&](number i) {
+            number const key = key_of(i);
+            must(zeroipc_map_erase(c_map, &key));
+            must(zeroipc_map_insert(c_map, &key, &i));
+        },
+        [&](number i) {
+            must(map.erase(key_of(i)));
+            must(map.insert(key_of(i), i) == zeroipc::outcome::inserted);
+        });
+    compare(
+        "array, fetch_add", 1000000,
+        [&](number) {
+            number const one = 1;
+            must(zeroipc_array_fetch_add(c_array, 3, &one, &item));
+        },
+        [&](number) { item = array.fetch_add(3, 1); });
+
     std::mt19937_64 random(1);
     for (auto& one : all)  // fills page tables and caches
         for (auto& run : one.run) run();

@@ -80,7 +80,8 @@ TEST_CASE("C: what is refused, and why", "[fast]") {
     CHECK(open_it(std::string(255, 'x'), &memory) == ZEROIPC_INVALID_NAME);
     CHECK(zeroipc_memory_create(name.c_str(), 1ULL << 32, nullptr, &memory) == ZEROIPC_TOO_LARGE);
     CHECK(zeroipc_memory_create(name.c_str(), 100, nullptr, &memory) == ZEROIPC_INVALID_ARGUMENT);
-    zeroipc_memory_options const many{65536, 0, 0};
+    zeroipc_memory_options many{};
+    many.max_entries = 65536;
     CHECK(zeroipc_memory_create(name.c_str(), 1 << 22, &many, &memory) == ZEROIPC_INVALID_ARGUMENT);
     CHECK(testing::objects().empty());
 

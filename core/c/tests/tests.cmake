@@ -6,6 +6,7 @@ target_link_libraries(zeroipc_c_testing INTERFACE zeroipc_testing nlohmann_json:
 target_compile_definitions(zeroipc_c_testing INTERFACE ZEROIPC_FORMAT_DIR="${CMAKE_CURRENT_SOURCE_DIR}/../format")
 
 zeroipc_add_test(c_memory tests/memory_test.cpp LABELS fast LIBS zeroipc::c zeroipc_c_testing)
+zeroipc_add_test(c_pages tests/pages_test.cpp LABELS fast LIBS zeroipc::c zeroipc_c_testing)
 zeroipc_add_test(c_golden tests/golden_test.cpp LABELS fast LIBS zeroipc::c zeroipc_c_testing)
 zeroipc_add_test(c_edges tests/edges_test.cpp LABELS fast LIBS zeroipc::c zeroipc_c_testing)
 target_compile_definitions(c_edges PRIVATE ZEROIPC_C_SOURCES="${CMAKE_CURRENT_SOURCE_DIR}/src")

@@ -2,6 +2,7 @@
 #ifndef ZEROIPC_MEMORY_H
 #define ZEROIPC_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,19 @@ struct zeroipc_memory_options {
     uint32_t max_entries; /**< structures that it can hold, 1 to 65535; 0: 64 */
     uint32_t mode;        /**< permissions, whatever the umask; 0: 0600 */
     uint32_t patience_ms; /**< how long to wait for who makes the same segment; 0: 10 s */
+    /** Fills this mapping's page tables at once: no later access of this process to the segment causes a page fault.
+     *  O(bytes). For each mapping anew, so also where the segment is opened. */
+    bool prefault;
+    /** Asks for transparent huge pages before any page exists, and implies prefault for a fresh segment; where it is
+     *  opened, lets this mapping use those that it has. The system decides (for /dev/shm: the mount option `huge`);
+     *  zeroipc_memory_huge_page_bytes tells what was obtained. No error for lack of them. */
+    bool huge_pages;
+    /** Unless NULL, called as before_allocation(context, address, bytes) with the fresh mapping, before any page of it
+     *  exists: the place to bind memory to NUMA nodes (mbind). Pages are allocated directly afterwards, by this policy,
+     *  which the kernel keeps with the object. It must not touch the memory (SIGBUS). 0, or an errno, with which the
+     *  making fails; then nothing is left behind. */
+    int (*before_allocation)(void* context, void* address, uint64_t bytes);
+    void* context; /**< for before_allocation */
 };
 
 /**
@@ -44,7 +58,7 @@ enum zeroipc_result zeroipc_memory_create(char const* name, uint64_t bytes,
 /**
  * Opens a segment that is there; waits for a maker at work.
  * Errors: not_found, invalid_name, not_a_segment, version_mismatch, truncated, too_large, corrupt, no_permission, busy,
- * no_memory, system. Of the options only patience_ms counts.
+ * no_memory, system; with prefault no_space as well. Of the options patience_ms, prefault and huge_pages count.
  */
 enum zeroipc_result zeroipc_memory_open(char const* name, struct zeroipc_memory_options const* options,
                                         zeroipc_memory** memory);
@@ -68,6 +82,9 @@ uint64_t zeroipc_memory_bytes(zeroipc_memory const* memory);
 uint32_t zeroipc_memory_max_entries(zeroipc_memory const* memory);
 /** Where it is mapped in this process, or NULL in a forked child. */
 void* zeroipc_memory_base(zeroipc_memory const* memory);
+/** Bytes of this mapping that are reached by huge pages at present, as /proc/self/smaps says; 0 if none, or in a forked
+ *  child. Looks through all mappings of the process: not for hot paths. */
+uint64_t zeroipc_memory_huge_page_bytes(zeroipc_memory const* memory);
 
 /** A structure's place, checked to lie inside the segment and behind its table. */
 struct zeroipc_entry {

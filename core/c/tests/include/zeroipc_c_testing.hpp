@@ -37,7 +37,8 @@ owned<T> got(Call&& call, Args&&... args) {
 
 inline owned<zeroipc_memory> create(std::string const& name, std::uint64_t bytes,
                                     std::uint32_t max_entries = 64) {
-    zeroipc_memory_options const options{max_entries, 0, 0};
+    zeroipc_memory_options options{};
+    options.max_entries = max_entries;
     return got<zeroipc_memory>(zeroipc_memory_create, name.c_str(), bytes, &options);
 }
 inline owned<zeroipc_memory> open(std::string const& name) {
