@@ -5,6 +5,7 @@ random, the object is cut), before it is opened or while it is open, and uses it
 spoiled data; anything else ends the process with another status.
 """
 
+import contextlib
 import pathlib
 import random
 import sys
@@ -42,6 +43,20 @@ def spoil(rng, data, start):
                 value = int.from_bytes(data[other : other + size], "little")
             if at >= start:
                 data[at : at + size] = value.to_bytes(size, "little")
+
+
+@contextlib.contextmanager
+def hasty(rounds=200):
+    """Within it, an operation that makes no progress gives up soon."""
+    rings = (ExchangeRing, TreiberStack, BucketMap)
+    before = [ring.patience for ring in rings]
+    for ring in rings:
+        ring.patience = rounds
+    try:
+        yield
+    finally:
+        for ring, patience in zip(rings, before):
+            ring.patience = patience
 
 
 def use(rng, memory, one):
@@ -98,12 +113,11 @@ def attempt(name, seed):
 
 
 if __name__ == "__main__":
-    for ring in (ExchangeRing, TreiberStack, BucketMap):
-        ring.patience = 200  # shows the same sooner
     name, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     counts = {}
-    for seed in range(first, last):
-        print(seed, file=sys.stderr, flush=True)
-        cause = attempt(name, seed)
-        counts[cause] = counts.get(cause, 0) + 1
+    with hasty():
+        for seed in range(first, last):
+            print(seed, file=sys.stderr, flush=True)
+            cause = attempt(name, seed)
+            counts[cause] = counts.get(cause, 0) + 1
     print(counts)

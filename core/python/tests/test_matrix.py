@@ -4,11 +4,8 @@ by itself is in the conformance cases.)"""
 import random
 
 import pytest
-from conftest import GOLDEN, SEED, golden, place
-from hostile_program import spoil
+from conftest import SEED
 from workers import KINDS, LANGUAGES, PAIRS, Shape, data, held, make, open_it, pool  # noqa: F401  (a fixture)
-from zeroipc import Memory
-from zeroipc._format import LAYOUT
 
 COUNT = 60
 PAYLOADS = {"scalar": (8, 8), "struct": (8, 24), "odd": (5, 13)}  # bytes of keys and of items
@@ -110,74 +107,3 @@ def test_one_key_has_one_hash(pool):
         step = {"key": rng.randbytes(rng.randrange(1, 40)).hex(), "seed": rng.choice([0, 1, rng.getrandbits(64)])}
         answers = [worker.must("hash", **step)["hash"] for worker in workers]
         assert answers[0] == answers[1] == answers[2], step
-
-
-def _opened(worker, name, described):
-    """How a language finds a segment and the structure in it."""
-    worker.must("reset")
-    s = described["structure"]
-    keys = {"key_bytes": 8} if s["kind"] == "map" else {}
-    found = [worker.ask("open_segment", as_="memory", name=name)]
-    if found[0]["result"] == "ok":
-        found.append(worker.ask("facts", on="memory"))
-        for entry in found[1].get("entries", []):
-            entry[0] = ""  # spoiled names need not be text
-        named = {"kind": s["kind"], "name": s["name"], "item_bytes": s["item_size"], **keys}
-        found.append(worker.ask("open", as_="it", on="memory", **named))
-    return found
-
-
-def _other_layout(spoiled, s):
-    """Whether it names a layout that Python reads as it finds it, and the others where they are asked for it."""
-    if s["kind"] == "array":
-        return False
-    layout = s["offset"] + {"queue": 24, "stack": 16, "map": 8}[s["kind"]] + LAYOUT["descriptor"]["fields"]["layout"]["offset"]
-    return spoiled[layout : layout + 4] in (b"\2\0\0\0", b"\3\0\0\0")
-
-
-#: What is spoiled first, whatever the seed: offset, bytes, and the verdict.
-_SURE = [
-    (0, b"", "ok"),
-    (0, b"XIPC", "not_a_segment"),
-    (4, b"\x09", "version_mismatch"),
-    (6, b"\xff\xff", "truncated"),
-    (8, b"\xff", "corrupt"),
-    (16, b"another", "not_found"),
-    (16 + 32, b"\x01", "corrupt"),
-]
-#: In the two handle slots of the stack: an operation that there is not.
-_SURE_OF = {"stack-compact-3x8": [(256, b"\5" + bytes(63) + b"\5", "ok")]}
-
-
-@pytest.mark.medium
-@pytest.mark.parametrize("stem", GOLDEN)
-def test_hostile_bytes_have_one_verdict(name, pool, stem):
-    """Each language opens, or refuses by the same cause, the same spoiled images."""
-    rng = random.Random(f"{SEED} {stem}")
-    workers = [pool(language) for language in LANGUAGES]
-    described, images = golden(stem)
-    causes = {}
-    sure = _SURE + _SURE_OF.get(stem, [])
-    for round_ in range(len(sure) + 400):
-        spoiled = bytearray(rng.choice(images))
-        if round_ < len(sure):
-            at, value, _ = sure[round_]
-            spoiled[at : at + len(value)] = value
-        else:
-            spoil(rng, spoiled, rng.choice([0, 0, 8, 128]))
-            if rng.random() < 0.1:
-                spoiled = spoiled[: rng.randrange(len(spoiled))]
-        if _other_layout(spoiled, described["structure"]):
-            continue
-        verdicts = []
-        for worker in workers:
-            place(name, bytes(spoiled))
-            verdicts.append(_opened(worker, name, described))
-            Memory.unlink(name)
-        assert verdicts[0] == verdicts[1] == verdicts[2], (round_, verdicts, bytes(spoiled).hex())
-        cause = verdicts[0][-1]["result"]
-        assert round_ >= len(sure) or cause == sure[round_][2], (round_, cause)
-        causes[cause] = causes.get(cause, 0) + 1
-    for worker in workers:
-        worker.must("reset")
-    print(f"verdicts: {causes}")

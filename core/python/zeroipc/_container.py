@@ -145,11 +145,13 @@ class Container(Handle):
         try:
             if not ring.settled:
                 ring.resettle()
+            done = 1  # perhaps, before an exception
             try:
-                return action(ring)
+                done = action(ring)
             finally:
-                if sleepers is not None:  # also for what was done before an exception
+                if sleepers is not None and done:
                     sleepers.wake()
+            return done
         except BaseException:
             ring.settled = False
             raise

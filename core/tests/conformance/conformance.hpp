@@ -76,7 +76,7 @@ struct pairs : opened {
     virtual std::string compare_exchange(bytes const& key, bytes& expected, bytes const& desired) = 0;
     virtual std::string update(bytes const& key, std::function<void(bytes&)> const& change) = 0;
     virtual bool erase(bytes const& key) = 0;
-    virtual std::map<bytes, bytes> all() = 0;
+    virtual std::vector<std::pair<bytes, bytes>> all() = 0;  ///< in any order
 };
 struct entry {
     std::string name;

@@ -165,9 +165,9 @@ public:
         }));
     }
     bool erase(bytes const& k) override { return of_.erase(value_of<key>(k)); }
-    std::map<bytes, bytes> all() override {
-        std::map<bytes, bytes> found;
-        for (auto const& [k, v] : of_) found[bytes_of(k)] = bytes_of(v);
+    std::vector<std::pair<bytes, bytes>> all() override {
+        std::vector<std::pair<bytes, bytes>> found;
+        for (auto const& [k, v] : of_) found.emplace_back(bytes_of(k), bytes_of(v));
         return found;
     }
 

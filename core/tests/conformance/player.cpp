@@ -282,8 +282,10 @@ void add_map(operations& all) {
         return done_or(p.on<pairs>(f).erase(f.data("key")), "absent");
     };
     all["pairs"] = [](player& p, fields& f) {
+        auto all_of = p.on<pairs>(f).all();
+        std::sort(all_of.begin(), all_of.end());
         json found = json::array();
-        for (auto const& [key, value] : p.on<pairs>(f).all()) found.push_back({hex(key), hex(value)});
+        for (auto const& [key, value] : all_of) found.push_back({hex(key), hex(value)});
         return json{{"result", "ok"}, {"pairs", found}};
     };
     all["map_size"] = [](player& p, fields& f) {
