@@ -25,6 +25,7 @@
 #include "zeroipc/bench/environment.hpp"
 #include "zeroipc/bench/frequency.hpp"
 #include "zeroipc/bench/kernel_queue.hpp"
+#include "zeroipc/bench/languages.hpp"
 #include "zeroipc/bench/plan.hpp"
 #include "zeroipc/bench/session.hpp"
 #include "zeroipc/bench/topology.hpp"
@@ -104,6 +105,14 @@ void refuse_impossible(Coordinator const& coordinator, std::vector<Cell>& cells,
     });
     for (auto const& reason : reasons) std::fprintf(stderr, "left out: %s\n", reason.c_str());
     if (cells.empty()) throw PlanError("this machine has a place for none of the suite's cells");
+}
+
+/// Whether an interpreter works in any of them.
+bool need_python(std::vector<Cell> const& cells) {
+    return std::any_of(cells.begin(), cells.end(), [](Cell const& cell) {
+        auto const* const language = language_named(cell.variant);
+        return language != nullptr && language->needs_python();
+    });
 }
 
 /// The folder of the records: a new one, or one to go on with, whose seed counts then.
@@ -187,6 +196,7 @@ int run(int argc, char** argv) {
                                   {"turbo", !a.frequency.turbo   ? "left"
                                             : *a.frequency.turbo ? "on"
                                                                  : "off"}};
+    if (need_python(cells)) session_options.conditions["python"] = *check_python().versions;
     if (!a.out.empty() && !a.dry_run) prepare_folder(a, session_options);
     session_options.benchmark_file =
         !last_value(arguments, "--benchmark_out", "BENCHMARK_OUT").value_or("").empty();

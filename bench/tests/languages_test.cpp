@@ -2,6 +2,7 @@
 
 #include "zeroipc/bench/languages.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <fstream>
@@ -89,6 +90,13 @@ std::map<std::string, json> records_of(std::string const& sweeps) {
             records[record["cell"].get<std::string>()] = record;
         }
     }
+    auto const conditions =
+        json::parse(std::ifstream(folder / "out/environment.json"))["fingerprint"]["conditions"];
+    auto const python = std::any_of(records.begin(), records.end(), [](auto const& one) {
+        return one.first.find("python") != std::string::npos;
+    });
+    CHECK(conditions.contains("python") == python);
+    if (python) CHECK(conditions["python"] == *check_python().versions);
     return records;
 }
 

@@ -6,18 +6,18 @@
 #include <zeroipc/memory.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <thread>
 #include <vector>
 
-#include "kill/subjects.hpp"
+#include "../kill/subjects.hpp"
+#include "process.hpp"
+#include "summary.hpp"
 #include "zeroipc/bench/huge_pages.hpp"
 #include "zeroipc/bench/isolation.hpp"
 #include "zeroipc/bench/perf_counters.hpp"
@@ -48,59 +48,6 @@ struct Usage {
 /// Samples that one worker keeps at most: 8 MiB.
 constexpr std::size_t most_samples = std::size_t{1} << 21;
 
-/// What the workers of one process share: the mapping, and what is done once in it by whoever comes first.
-class Process {
-public:
-    Process(Memory& memory, Control& control)
-        : memory_(memory), control_(control), topology_(read_topology(memory, control)) {
-        subject_ = find_subject(control.variant.view(), control.payload_bytes);
-        if (!subject_)
-            throw std::logic_error("this program has no variant " + std::string(control.variant.view()));
-    }
-
-    /// Makes, in the process of all workers, and fills what is not in the segment. Its pages come to lie where the first worker runs.
-    void make() {
-        if (subject_->make == nullptr) return;
-        pin_this_thread(topology_, control_.cpus[0]);
-        Initial initial;
-        made_ = subject_->make(control_, initial);
-        control_.made_items = initial.items;
-        control_.made_sum = initial.sum;
-    }
-
-    Prefault prefault_once() {
-        std::call_once(prefaulted_, [&] { prefault_ = prefault(memory_.base(), memory_.bytes()); });
-        return prefault_;
-    }
-    Outcome const& lock_once() {
-        std::call_once(locked_, [&] { lock_ = lock_memory(); });
-        return lock_;
-    }
-
-    [[nodiscard]] Memory& memory() const { return memory_; }
-    [[nodiscard]] Control& control() const { return control_; }
-    [[nodiscard]] Topology const& topology() const { return topology_; }
-    [[nodiscard]] Subject const& subject() const { return *subject_; }
-    [[nodiscard]] void* made() const { return made_.get(); }
-
-private:
-    /// The coordinator discovered the machine; doing it again in each process would cost more than the window.
-    static Topology read_topology(Memory& memory, Control const& control) {
-        auto const* const xml = reinterpret_cast<char const*>(memory.base() + control.topology_offset);
-        return Topology::from_xml_buffer(std::string(xml, control.topology_bytes), true);
-    }
-
-    Memory& memory_;
-    Control& control_;
-    Topology topology_;
-    std::optional<Subject> subject_;
-    std::shared_ptr<void> made_;
-    std::once_flag prefaulted_;
-    std::once_flag locked_;
-    Prefault prefault_ = Prefault::touch;
-    Outcome lock_;
-};
-
 class Worker final : public Stages {
 public:
     Worker(Process& process, std::uint32_t index)
@@ -127,7 +74,7 @@ public:
         process_.subject().work(bench_, memory_, *this, index_);
         barrier();
         probe(bench_.report.probe_after_ns);
-        if (!bench_.samples.empty()) summarise();
+        if (!bench_.samples.empty()) summarise(bench_.samples, bench_.report);
     }
 
     void until_start() override {
@@ -308,40 +255,6 @@ private:
         if (!initiator) return;
         std::nth_element(means.begin(), means.begin() + groups / 2, means.end());
         result = means[groups / 2];
-    }
-
-    void summarise() {
-        auto& samples = bench_.samples;
-        auto& latency = bench_.report.latency;
-        std::sort(samples.begin(), samples.end());
-        auto const n = samples.size();
-        latency.samples = n;
-        latency.dropped = bench_.report.successes - n;
-        latency.min = samples.front();
-        latency.max = samples.back();
-        double sum = 0;
-        for (auto const s : samples) sum += s;
-        latency.mean = sum / static_cast<double>(n);
-        auto const at = [&](double fraction) -> std::uint64_t {
-            // Only what at least 10 samples lie beyond.
-            if (static_cast<double>(n) * (1.0 - fraction) < 10.0) return 0;
-            return samples[std::min(n - 1, static_cast<std::size_t>(fraction * static_cast<double>(n)))];
-        };
-        latency.p50 = at(0.5);
-        latency.p90 = at(0.9);
-        latency.p99 = at(0.99);
-        latency.p99_9 = at(0.999);
-        latency.p99_99 = at(0.9999);
-        // The curve: ten points a decade of 1 / (1 - fraction).
-        latency.points = 0;
-        for (std::size_t i = 0; i < curve_points; ++i) {
-            double const fraction = 1.0 - std::pow(10.0, -static_cast<double>(i) / 10.0);
-            auto const value = at(fraction);
-            if (value == 0) break;
-            latency.fraction[latency.points] = fraction;
-            latency.value[latency.points] = value;
-            ++latency.points;
-        }
     }
 
     Process& process_;

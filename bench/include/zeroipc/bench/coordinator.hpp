@@ -84,6 +84,9 @@ inline bool counts_operations(Cell const& cell, std::size_t worker) {
     return cell.is_alone() || cell.consumers == 0 || worker >= cell.producers;
 }
 
+class Killing;
+class Pool;
+
 class Coordinator {
 public:
     /// Blocks SIGINT, SIGTERM and SIGCHLD in this process: they are waited for instead. Removes segments that
@@ -103,8 +106,21 @@ public:
     [[nodiscard]] ClockInfo const& clock() const { return clock_; }
 
 private:
+    struct Run;
+
     RunResult run_once(Cell const& cell, std::uint64_t kill_seed);
+    /// Makes the segment, lets workers run in it, and takes down what they report.
     void measure(Cell const& cell, std::uint64_t kill_seed, RunResult& result);
+    /// The NUMA node that the segment is bound to, or -1.
+    [[nodiscard]] int home_node(Cell const& cell, Placement const& placement) const;
+    void lay_out(Run& run);
+    /// Tells the workers what to do.
+    void instruct(Run& run);
+    /// Until all have ended, one failed, or time is up.
+    void watch(Run& run, Pool& pool, Killing* killing);
+    void collect_dead(Run& run, Pool& pool, Killing* killing);
+    void collect_reports(Run& run);
+    /// Sums, flags, and whether it failed.
     void judge(Cell const& cell, RunResult& result) const;
 
     Topology const& topology_;
