@@ -29,13 +29,13 @@
 #include <zeroipc/table.hpp>
 
 #include <atomic>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
 #include <vector>
 
+#include "chained_word.hpp"
 #include "filled.hpp"
 
 namespace zeroipc::variants {
@@ -49,18 +49,6 @@ enum class chained_access : int {
     gives_node = 5,         ///< (C5) release; partner (C4)
     examines = 6,           ///< (C6) acquire; recovery; partner (C2)
     settles_slot = 9,  ///< (C9) release; partner: the kernel's lock, by which a successor comes behind it
-};
-
-/// Where the parts of the map lie, in bytes from the structure's start.
-struct chained_geometry {
-    std::uint64_t capacity = 0;
-    std::uint32_t handle_slots = 0;
-    std::uint64_t seed = 0;
-    std::uint64_t slots = 0;       ///< first handle slot
-    std::uint64_t heads = 0;       ///< first bucket: a word each, as many as the capacity
-    std::uint64_t nodes = 0;       ///< first node
-    std::uint64_t node_count = 0;  ///< what a handle holds, two at most, is not missing to the others
-    std::uint64_t total = 0;       ///< bytes of the structure
 };
 
 /// The map on raw bytes. One object is one handle: it is used by one thread at a time.
@@ -248,8 +236,7 @@ private:
     static constexpr std::uint64_t patience = zeroipc::detail::patience_of<atomics>();
     struct unsettled {};
     static constexpr std::uint64_t lost = 0;  ///< no word of a chain: it says free
-    /// What a node is. A bucket's word is as that of a node that is none of these: its bits stay 0.
-    enum class kind : std::uint64_t { free, taken, live, marked };
+    using kind = chained_kind;
     enum class doing : std::uint64_t { nothing, insert, take, erase, assign };
 
     /// A handle slot: the nodes in its hands, and what it is about to do. Only its owner writes it.
@@ -262,45 +249,6 @@ private:
 
     /// The spare node, in an insert or assign the one with the new value; and one that is taken, erased or replaced.
     using hand = zeroipc::detail::hand<doing>;
-
-    /// How a word is packed, from bit 0: next node, handle slot (from 1), kind, tag. The tag has what the others leave:
-    /// 23 bits in the largest map, 34 with a million keys and 64 handles.
-    struct packing {
-        explicit packing(chained_geometry const& g) noexcept
-            : node_bits(static_cast<unsigned>(std::bit_width(g.node_count))),
-              kind_shift(node_bits + static_cast<unsigned>(std::bit_width(g.handle_slots))) {}
-        unsigned node_bits;
-        unsigned kind_shift;
-
-        [[nodiscard]] std::uint64_t next(std::uint64_t w) const noexcept {
-            return w & ((std::uint64_t{1} << node_bits) - 1);
-        }
-        [[nodiscard]] std::uint64_t author(std::uint64_t w) const noexcept {
-            return (w >> node_bits) & ((std::uint64_t{1} << (kind_shift - node_bits)) - 1);
-        }
-        [[nodiscard]] kind what(std::uint64_t w) const noexcept {
-            return static_cast<kind>((w >> kind_shift) & 3);
-        }
-        /// The tag alone, one further.
-        [[nodiscard]] std::uint64_t next_tag(std::uint64_t w) const noexcept {
-            return ((w >> (kind_shift + 2)) + 1) << (kind_shift + 2);
-        }
-        [[nodiscard]] bool follows(std::uint64_t w, std::uint64_t before) const noexcept {
-            return next_tag(before) == w >> (kind_shift + 2) << (kind_shift + 2);
-        }
-        [[nodiscard]] std::uint64_t made(std::uint64_t before, kind is, std::uint64_t by,
-                                         std::uint64_t to) const noexcept {
-            return next_tag(before) | static_cast<std::uint64_t>(is) << kind_shift | by << node_bits | to;
-        }
-        [[nodiscard]] std::uint64_t marked(std::uint64_t before, std::uint64_t to,
-                                           std::uint64_t by) const noexcept {
-            return made(before, kind::marked, by, to);
-        }
-        /// Of a bucket or a live node, with another successor.
-        [[nodiscard]] std::uint64_t relinked(std::uint64_t before, std::uint64_t to) const noexcept {
-            return made(before, what(before), 0, to);
-        }
-    };
 
     /// The words of a bucket's chain, walked over twice.
     struct scratch {
@@ -548,7 +496,7 @@ private:
 
     std::byte* base_;
     chained_geometry shape_;
-    packing bits_;
+    chained_packing bits_;
     slot_record* slot_;
     std::uint64_t me_;         ///< handle slot, from 1
     std::uint64_t next_;       ///< where the next look for a free node begins, less 1
