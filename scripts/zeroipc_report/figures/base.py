@@ -234,4 +234,5 @@ def label_ends(axes: Axes, ends: Sequence[Tuple[float, float, str, str]], size: 
         axes.annotate(text, xy=(x, y), xycoords="data", xytext=(1.06, place), textcoords="axes fraction",
                       fontsize=size, color=colour, va="center", annotation_clip=False,
                       arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": colour, "shrinkA": 1, "shrinkB": 2,
+                                  "relpos": (0, 0.5),  # at the text's left edge, lest a lead crosses other labels
                                   "alpha": 0.7})
