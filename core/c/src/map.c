@@ -28,13 +28,16 @@ INLINE enum zeroipc_result find_sized(zeroipc_map const* m, void const* key, uin
     return zeroipc_no_progress("map");
 }
 
+SELDOM enum zeroipc_result find_any(zeroipc_map const* m, void const* key, void* value) {
+    return find_sized(m, key, m->key, value, m->old, sizes_of(m));
+}
 enum zeroipc_result zeroipc_map_find(zeroipc_map* m, void const* key, void* value) {
     enum zeroipc_result const result = refuse_forked(m->handle.memory);
     if (unlikely(result != ZEROIPC_OK)) return result;
+    if (!is_one_word_each(m)) return find_any(m, key, value);
     uint64_t word_of_key = 0;
     uint64_t copy = 0;
-    return is_one_word_each(m) ? find_sized(m, key, &word_of_key, value, &copy, ONE_WORD_EACH)
-                               : find_sized(m, key, m->key, value, m->old, sizes_of(m));
+    return find_sized(m, key, &word_of_key, value, &copy, ONE_WORD_EACH);
 }
 
 struct waiter {
@@ -73,12 +76,15 @@ INLINE enum zeroipc_result erase_sized(zeroipc_map* m, void const* key, uint64_t
     return zeroipc_no_progress("map");
 }
 
+SELDOM enum zeroipc_result erase_any(zeroipc_map* m, void const* key) {
+    return erase_sized(m, key, m->key, sizes_of(m));
+}
 enum zeroipc_result zeroipc_map_erase(zeroipc_map* m, void const* key) {
     enum zeroipc_result const result = refuse_forked(m->handle.memory);
     if (unlikely(result != ZEROIPC_OK)) return result;
+    if (!is_one_word_each(m)) return erase_any(m, key);
     uint64_t word_of_key = 0;
-    return is_one_word_each(m) ? erase_sized(m, key, &word_of_key, ONE_WORD_EACH)
-                               : erase_sized(m, key, m->key, sizes_of(m));
+    return erase_sized(m, key, &word_of_key, ONE_WORD_EACH);
 }
 
 uint64_t zeroipc_map_capacity(zeroipc_map const* m) { return m->handle.shape.capacity; }

@@ -84,8 +84,27 @@ struct zeroipc_map {
 /* Attaches to a map whose shape was checked against its place, as that slot. */
 struct table zeroipc_table(uint8_t* base, struct shape const* shape, uint32_t slot);
 
+#define INLINE static inline __attribute__((always_inline))
+#define SELDOM static __attribute__((noinline))
+
+/* Words of a key, bytes of a value, and the distances that follow from them. Passed as constants where an operation is compiled
+ * for the most common ones, a word each. */
+struct sizes {
+    uint64_t key_words;
+    uint64_t value;
+    uint64_t item_stride;
+    uint64_t bucket_stride;
+};
+#define ITEM_OF_WORDS UINT64_C(16)
+#define BUCKET_OF_WORDS                                                                                    \
+    ((FORMAT_MAP_BUCKETS_BUCKET_SLOTS_OFFSET + INLINE_SLOTS * ITEM_OF_WORDS + SLOT_LINE - 1) / SLOT_LINE * \
+     SLOT_LINE)
+
+INLINE word* header_at(struct table const* t, uint64_t bucket, uint64_t stride) {
+    return word_at(t->buckets, stride * bucket + FORMAT_MAP_BUCKETS_BUCKET_HEADER_OFFSET);
+}
 static inline word* header_of(struct table const* t, uint64_t bucket) {
-    return word_at(t->buckets, t->bucket_stride * bucket + FORMAT_MAP_BUCKETS_BUCKET_HEADER_OFFSET);
+    return header_at(t, bucket, t->bucket_stride);
 }
 static inline half* link_of(struct table const* t, uint64_t bucket, unsigned k) {
     return half_at(t->buckets, t->bucket_stride * bucket + FORMAT_MAP_BUCKETS_BUCKET_LINK_0_OFFSET +
@@ -106,15 +125,15 @@ static inline bool is_block(struct table const* t, uint32_t link) {
 
 /* A slot's words, or NULL if it stands in a block that the bucket does not have. Read behind the header: a block with a slot
  * that is not free stays where it is. */
-static inline word* slot_at(struct table const* t, uint64_t bucket, unsigned slot) {
+INLINE word* slot_at(struct table const* t, uint64_t bucket, unsigned slot, struct sizes sizes) {
     if (likely(slot < INLINE_SLOTS))
-        return word_at(t->buckets, t->bucket_stride * bucket + FORMAT_MAP_BUCKETS_BUCKET_SLOTS_OFFSET +
-                                       t->item_stride * slot);
+        return word_at(t->buckets, sizes.bucket_stride * bucket + FORMAT_MAP_BUCKETS_BUCKET_SLOTS_OFFSET +
+                                       sizes.item_stride * slot);
     unsigned const k = (slot - INLINE_SLOTS) / BLOCK_SLOTS;
     uint32_t const link = read_link(t, bucket, k);
     if (!is_block(t, link)) return NULL;
-    return word_at(t->blocks, BLOCK_SLOTS * t->item_stride * (link - UINT64_C(1)) +
-                                  t->item_stride * (slot - INLINE_SLOTS - BLOCK_SLOTS * k));
+    return word_at(t->blocks, BLOCK_SLOTS * sizes.item_stride * (link - UINT64_C(1)) +
+                                  sizes.item_stride * (slot - INLINE_SLOTS - BLOCK_SLOTS * k));
 }
 
 /* Replaces a header; *now is the value as read, renewed if that fails. */
@@ -156,20 +175,15 @@ struct sight {
     unsigned slot;
 };
 
-/* Sizes of a key in words and of a value in bytes. Passed as constants where an operation is compiled for the most common ones,
- * a word each. */
-struct sizes {
-    uint64_t key_words;
-    uint64_t value;
-};
-#define ONE_WORD_EACH ((struct sizes){1, 8})
+/* For the most common sizes, and for any. */
+#define ONE_WORD_EACH ((struct sizes){1, 8, ITEM_OF_WORDS, BUCKET_OF_WORDS})
 static inline struct sizes sizes_of(zeroipc_map const* m) {
-    return (struct sizes){m->table.key_words, m->table.value_size};
+    return (struct sizes){m->table.key_words, m->table.value_size, m->table.item_stride,
+                          m->table.bucket_stride};
 }
 static inline bool is_one_word_each(zeroipc_map const* m) {
     return likely(m->table.key_words == 1 && m->table.value_size == 8);
 }
-#define INLINE static inline __attribute__((always_inline))
 
 /* Takes the key in hand, as words; its bucket. */
 INLINE uint64_t take_key(zeroipc_map const* m, uint64_t* words, void const* key, struct sizes sizes) {

@@ -14,13 +14,13 @@ INLINE bool holds(word* slot, uint64_t const* key, struct sizes sizes) {
 INLINE enum zeroipc_result locate(zeroipc_map const* m, uint64_t bucket, uint64_t const* key, void* value,
                                   struct sight* sight, struct sizes sizes) {
     struct table const* const t = &m->table;
-    word* const header = header_of(t, bucket);
+    word* const header = header_at(t, bucket, sizes.bucket_stride);
     uint64_t seen = load_acquire(header); /* (M1) */
     for (uint64_t round = 0; round < ZEROIPC_PATIENCE; ++round) {
         bool whole = true;
         for (uint64_t left = valid_in(seen); left != 0; left &= left - 1) {
             unsigned const slot = (unsigned)__builtin_ctzll(left);
-            word* const from = slot_at(t, bucket, slot);
+            word* const from = slot_at(t, bucket, slot, sizes);
             if (from == NULL) {
                 whole = false;
                 break;

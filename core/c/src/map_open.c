@@ -141,7 +141,7 @@ static enum zeroipc_result copy_bucket(zeroipc_map* m, uint64_t bucket, unsigned
         uint64_t const seen = read_header(t, bucket); /* (M1) */
         uint64_t left = valid_in(seen);
         for (*count = 0; left != 0; left &= left - 1, ++*count) {
-            word* const from = slot_at(t, bucket, (unsigned)__builtin_ctzll(left));
+            word* const from = slot_at(t, bucket, (unsigned)__builtin_ctzll(left), sizes_of(m));
             if (from == NULL) break;
             read_words(m->bucket + t->item_stride * *count, from, t->item_stride);
         }

@@ -26,7 +26,7 @@ static enum attempt reserve(struct table* t, uint64_t bucket, uint64_t* now, uns
 /* The key in hand and a value into a slot that is reserved for us. */
 INLINE enum zeroipc_result fill(zeroipc_map* m, uint64_t bucket, unsigned slot, uint64_t const* key,
                                 void const* value, struct sizes sizes) {
-    word* const to = slot_at(&m->table, bucket, slot);
+    word* const to = slot_at(&m->table, bucket, slot, sizes);
     if (to == NULL) return zeroipc_corrupt("map", zeroipc_no_block);
     /* (M10) release fence: who reads what is written here, as part of what stood here before, sees a later version of the
      * header. Partner: (M11). */
@@ -111,13 +111,16 @@ INLINE enum zeroipc_result write_sized(zeroipc_map* m, void const* key, uint64_t
     return zeroipc_no_progress("map");
 }
 
+SELDOM enum zeroipc_result write_any(zeroipc_map* m, void const* key, struct wish const* wish) {
+    return write_sized(m, key, m->key, wish, sizes_of(m));
+}
 /* Every change of a key but its removal. */
 INLINE enum zeroipc_result write_key(zeroipc_map* m, void const* key, struct wish const* wish) {
     enum zeroipc_result const result = refuse_forked(m->handle.memory);
     if (unlikely(result != ZEROIPC_OK)) return result;
+    if (!is_one_word_each(m)) return write_any(m, key, wish);
     uint64_t word_of_key = 0;
-    return is_one_word_each(m) ? write_sized(m, key, &word_of_key, wish, ONE_WORD_EACH)
-                               : write_sized(m, key, m->key, wish, sizes_of(m));
+    return write_sized(m, key, &word_of_key, wish, ONE_WORD_EACH);
 }
 
 static enum zeroipc_result decide_insert(struct wish const* wish, zeroipc_map* m, void const* old) {

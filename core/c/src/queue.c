@@ -53,7 +53,7 @@ static inline __attribute__((always_inline)) enum exchanged exchange(zeroipc_que
     struct ring const* const r = &q->ring;
     uint64_t const gained = buffer_of(r, v.value, v.i);
     if (unlikely(gained >= r->buffer_count)) return NO_SUCH_BUFFER;
-    uint8_t* const place = r->buffers + r->stride * gained;
+    uint8_t* const place = r->buffers + (likely(r->stride == 8) ? 8 : r->stride) * gained;
     if (to_read) prefetch(place);
     /* Only an undertaker reads this, after our death; it must find it complete or not pending. */
     store_relaxed(&q->slot->position, position);
