@@ -113,6 +113,13 @@ enum zeroipc_result zeroipc_array_at(zeroipc_array* a, uint64_t i, void** elemen
     return result;
 }
 
+enum zeroipc_result zeroipc_array_fill(zeroipc_array* a, void const* value) {
+    enum zeroipc_result const result = refuse_forked(a->memory);
+    if (result != ZEROIPC_OK) return result;
+    for (uint64_t i = 0; i < a->capacity; ++i) memcpy(a->elements + a->size * i, value, a->size);
+    return ZEROIPC_OK;
+}
+
 static enum zeroipc_result no_atomic_size(zeroipc_array const* a) {
     return zeroipc_fail(
         ZEROIPC_INVALID_ARGUMENT,

@@ -88,6 +88,7 @@ enum zeroipc_result zeroipc_map_erase(zeroipc_map* m, void const* key) {
 }
 
 uint64_t zeroipc_map_capacity(zeroipc_map const* m) { return m->handle.shape.capacity; }
+uint32_t zeroipc_map_handle_slot(zeroipc_map const* m) { return m->handle.slot; }
 
 enum zeroipc_result zeroipc_map_was_size(zeroipc_map* m, uint64_t* size) {
     enum zeroipc_result const result = refuse_forked(m->handle.memory);

@@ -74,10 +74,11 @@ struct zeroipc_map {
     struct table table;
     half* keys_wait;
     uint64_t key_size;
-    uint64_t* key;    /* the words of the key in hand */
-    uint8_t* old;     /* a value read under a change, which must not reach the caller */
-    uint8_t* desired; /* a value to be written */
-    uint8_t* bucket;  /* copies of a bucket's slots */
+    bool one_word_each; /* its sizes are ONE_WORD_EACH */
+    uint64_t* key;      /* the words of the key in hand */
+    uint8_t* old;       /* a value read under a change, which must not reach the caller */
+    uint8_t* desired;   /* a value to be written */
+    uint8_t* bucket;    /* copies of a bucket's slots */
     struct handle handle;
 };
 
@@ -181,9 +182,7 @@ static inline struct sizes sizes_of(zeroipc_map const* m) {
     return (struct sizes){m->table.key_words, m->table.value_size, m->table.item_stride,
                           m->table.bucket_stride};
 }
-static inline bool is_one_word_each(zeroipc_map const* m) {
-    return likely(m->table.key_words == 1 && m->table.value_size == 8);
-}
+static inline bool is_one_word_each(zeroipc_map const* m) { return likely(m->one_word_each); }
 
 /* Takes the key in hand, as words; its bucket. */
 INLINE uint64_t take_key(zeroipc_map const* m, uint64_t* words, void const* key, struct sizes sizes) {

@@ -191,6 +191,10 @@ static enum zeroipc_result obtain(zeroipc_memory* memory, char const* name, stru
     m->table = zeroipc_table(m->handle.base, &m->handle.shape, m->handle.slot);
     m->keys_wait = half_at(m->handle.base, FORMAT_MAP_LAYOUTS_COMPACT_KEYS_WAIT);
     m->key_size = shape->key_size;
+    struct sizes const sizes = sizes_of(m);
+    struct sizes const words = ONE_WORD_EACH;
+    m->one_word_each = sizes.key_words == words.key_words && sizes.value == words.value &&
+                       sizes.item_stride == words.item_stride && sizes.bucket_stride == words.bucket_stride;
     m->key = malloc(8 * m->table.key_words);
     m->old = malloc(m->table.value_size);
     m->desired = malloc(m->table.value_size);

@@ -194,9 +194,15 @@ static enum zeroipc_result allocate(zeroipc_memory const* memory, struct request
     if (result == ZEROIPC_OK && through_mapping) result = populate(memory, FORMAT_SEGMENT_HEADER_BYTES);
     if (result == ZEROIPC_OK) result = say_unfinished(memory);
     if (result == ZEROIPC_OK) result = set_length(memory, r->bytes);
-    if (result == ZEROIPC_OK && (through_mapping || r->how.prefault)) result = populate(memory, r->bytes);
+    if (result == ZEROIPC_OK && (r->how.huge_pages || r->how.prefault)) result = populate(memory, r->bytes);
     if (result == ZEROIPC_OK && through_mapping) result = reserve(memory, r->bytes);
     return result;
+}
+
+/* Not as zeroipc_errno has it: what does not exist, or exists already, for the hook is not the segment. */
+static enum zeroipc_result refused_by_hook(int number, char const* name) {
+    enum zeroipc_result const result = zeroipc_errno(number, "place the memory of", name);
+    return result == ZEROIPC_NOT_FOUND || result == ZEROIPC_EXISTS ? ZEROIPC_SYSTEM : result;
 }
 
 /* Fills a fresh object, or a dead maker's, under the creation lock. */
@@ -212,7 +218,7 @@ static enum zeroipc_result fill(zeroipc_memory* memory, struct request const* r)
     if (number != 0) return zeroipc_errno(number, "map", memory->name);
     if (r->how.before_allocation != NULL) {
         number = r->how.before_allocation(r->how.context, memory->base, r->bytes);
-        if (number != 0) return zeroipc_errno(number, "place the memory of", memory->name);
+        if (number != 0) return refused_by_hook(number, memory->name);
     }
     result = allocate(memory, r);
     if (result != ZEROIPC_OK) return result;

@@ -230,6 +230,11 @@ enum zeroipc_result zeroipc_queue_publish(zeroipc_queue* q) {
     return ZEROIPC_OK;
 }
 
+static enum zeroipc_result publish_attempt(void* context) { return zeroipc_queue_publish(context); }
+enum zeroipc_result zeroipc_queue_publish_within(zeroipc_queue* q, int64_t timeout_ns) {
+    return zeroipc_wait(q->space_wait, publish_attempt, q, ZEROIPC_FULL, timeout_ns);
+}
+
 enum zeroipc_result zeroipc_queue_cancel(zeroipc_queue* q) {
     if (!is_out(&q->out)) return refused(q, "cancel without a loan; one publish or cancel for each");
     take_back(q, &q->out);
@@ -246,6 +251,19 @@ enum zeroipc_result zeroipc_queue_take(zeroipc_queue* q, void const** item) {
     return ZEROIPC_OK;
 }
 
+struct taker {
+    zeroipc_queue* queue;
+    void const** item;
+};
+static enum zeroipc_result take_attempt(void* context) {
+    struct taker const* const t = context;
+    return zeroipc_queue_take(t->queue, t->item);
+}
+enum zeroipc_result zeroipc_queue_take_within(zeroipc_queue* q, void const** item, int64_t timeout_ns) {
+    struct taker t = {q, item};
+    return zeroipc_wait(q->items_wait, take_attempt, &t, ZEROIPC_EMPTY, timeout_ns);
+}
+
 enum zeroipc_result zeroipc_queue_release(zeroipc_queue* q) {
     if (!is_out(&q->in)) return refused(q, "release without a taken item; once for each");
     take_back(q, &q->in);
@@ -253,6 +271,7 @@ enum zeroipc_result zeroipc_queue_release(zeroipc_queue* q) {
 }
 
 uint64_t zeroipc_queue_capacity(zeroipc_queue const* q) { return q->ring.capacity; }
+uint32_t zeroipc_queue_handle_slot(zeroipc_queue const* q) { return q->handle.slot; }
 
 /* Walks from an index to where it would be if it were raised at every position. Gives up behind peers that go on as
  * fast. */

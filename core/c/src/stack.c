@@ -250,6 +250,7 @@ enum zeroipc_result zeroipc_stack_pop(zeroipc_stack* s, void* item, int64_t time
 }
 
 uint64_t zeroipc_stack_capacity(zeroipc_stack const* s) { return s->capacity; }
+uint32_t zeroipc_stack_handle_slot(zeroipc_stack const* s) { return s->handle.slot; }
 
 enum zeroipc_result zeroipc_stack_was_size(zeroipc_stack* s, uint64_t* size) {
     enum zeroipc_result const result = refuse_forked(s->handle.memory);

@@ -151,6 +151,61 @@ TEST_CASE("C: items are filled and read in place, one loan and one taken item at
     CHECK(c::drain(q) == std::vector<number>{12, 13});
 }
 
+TEST_CASE("C: in place, too, one waits for space and for an item, or for the time", "[fast]") {
+    testing::watchdog const limit(60);
+    testing::segment_name const name;
+    auto const memory = c::create(name, 1 << 16);
+    auto const queue = c::make_queue(memory, 2);
+    auto* const q = queue.get();
+    void* out = nullptr;
+    void const* in = nullptr;
+    CHECK(zeroipc_queue_publish_within(q, ms) == ZEROIPC_MISUSE);
+    CHECK(zeroipc_queue_take_within(q, &in, ms) == ZEROIPC_TIMEOUT);
+    c::must(c::push(q, 1));
+    c::must(c::push(q, 2));
+    c::must(zeroipc_queue_loan(q, &out));
+    *static_cast<number*>(out) = 3;
+    CHECK(zeroipc_queue_publish_within(q, ms) == ZEROIPC_TIMEOUT);  // the loan stays out
+    testing::child consumer([&] {
+        auto const own = c::queue(c::open(name), "q");
+        void const* item = nullptr;
+        testing::nap(std::chrono::milliseconds(30));
+        for (number expected = 1; expected <= 4; ++expected) {
+            if (zeroipc_queue_take_within(own.get(), &item, ZEROIPC_FOREVER) != ZEROIPC_OK) return 1;
+            if (*static_cast<number const*>(item) != expected) return 2;
+            if (zeroipc_queue_take_within(own.get(), &item, ms) != ZEROIPC_MISUSE) return 3;
+            if (zeroipc_queue_release(own.get()) != ZEROIPC_OK) return 4;
+        }
+        return 0;
+    });
+    c::must(zeroipc_queue_publish_within(q, ZEROIPC_FOREVER));  // sleeps until the consumer takes one
+    testing::nap(std::chrono::milliseconds(60));                // and the consumer sleeps until this comes
+    c::must(zeroipc_queue_loan(q, &out));
+    *static_cast<number*>(out) = 4;
+    c::must(zeroipc_queue_publish_within(q, 0));
+    CHECK(consumer.wait() == 0);
+}
+
+TEST_CASE("C: handles say which slot they hold, and arrays are filled", "[fast]") {
+    testing::segment_name const name;
+    auto const memory = c::create(name, 1 << 16);
+    auto const queue = c::make_queue(memory, 2);
+    auto const second = c::queue(memory, "q");
+    CHECK(zeroipc_queue_handle_slot(queue.get()) == 0);
+    CHECK(zeroipc_queue_handle_slot(second.get()) == 1);
+    auto const stack = c::got<zeroipc_stack>(zeroipc_stack_create, memory.get(), "s", 2U, std::size_t{8}, 2U);
+    CHECK(zeroipc_stack_handle_slot(c::stack(memory, "s").get()) == 1);
+    auto const map = c::got<zeroipc_map>(zeroipc_map_create, memory.get(), "m", 4U, std::size_t{8},
+                                         std::size_t{8}, nullptr);
+    CHECK(zeroipc_map_handle_slot(map.get()) == 0);
+
+    auto const array = c::got<zeroipc_array>(zeroipc_array_create, memory.get(), "a", 5U, std::size_t{3});
+    c::must(zeroipc_array_fill(array.get(), "xyz"));
+    void* at = nullptr;
+    c::must(zeroipc_array_data(array.get(), &at));
+    CHECK(std::string(static_cast<char*>(at), 15) == "xyzxyzxyzxyzxyz");
+}
+
 TEST_CASE("C: what making and opening refuses", "[fast]") {
     testing::segment_name const name;
     auto const memory = c::create(name, 1 << 16, 8);

@@ -394,7 +394,7 @@ private:
         if (::pwrite(raw_fd, &mark, sizeof mark, 0) != static_cast<ssize_t>(sizeof mark))
             detail::throw_errno(errno, what);
         resize(bytes);
-        if (through_mapping || options.prefault) detail::populate(raw_fd, base, bytes, path);
+        if (options.huge_pages || options.prefault) detail::populate(raw_fd, base, bytes, path);
         if (through_mapping) detail::reserve(raw_fd, path, bytes);
 
         Memory memory(std::move(state), options.max_entries);

@@ -47,6 +47,8 @@ uint64_t zeroipc_array_capacity(zeroipc_array const* array);
 enum zeroipc_result zeroipc_array_data(zeroipc_array* array, void** data);
 /** Where element i is, likewise. Errors: out_of_range, forked. */
 enum zeroipc_result zeroipc_array_at(zeroipc_array* array, uint64_t i, void** element);
+/** Writes `value` into every element, plainly: nobody may use them meanwhile. Errors: forked. O(capacity). */
+enum zeroipc_result zeroipc_array_fill(zeroipc_array* array, void const* value);
 
 /** The element's value. (A1) Wait-free. */
 enum zeroipc_result zeroipc_array_load(zeroipc_array* array, uint64_t i, void* value);

@@ -89,6 +89,8 @@ enum zeroipc_result zeroipc_map_for_each(zeroipc_map* map,
 
 /** Keys that it was made for. */
 uint64_t zeroipc_map_capacity(zeroipc_map const* map);
+/** The handle slot that this handle holds, from 0. */
+uint32_t zeroipc_map_handle_slot(zeroipc_map const* map);
 /** Keys in it: each bucket's at one moment. Errors: forked. Wait-free, O(capacity). */
 enum zeroipc_result zeroipc_map_was_size(zeroipc_map* map, uint64_t* size);
 

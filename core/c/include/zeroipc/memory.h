@@ -35,8 +35,9 @@ struct zeroipc_memory_options {
     bool huge_pages;
     /** Unless NULL, called as before_allocation(context, address, bytes) with the fresh mapping, before any page of it
      *  exists: the place to bind memory to NUMA nodes (mbind). Pages are allocated directly afterwards, by this policy,
-     *  which the kernel keeps with the object. It must not touch the memory (SIGBUS). 0, or an errno, with which the
-     *  making fails; then nothing is left behind. */
+     *  which the kernel keeps with the object. It must not touch the memory (SIGBUS). 0, or an errno (so
+     *  of mbind that failed `errno`, not its -1), with which the making fails: no_permission, no_space, no_memory, or
+     *  system. Then nothing is left behind. */
     int (*before_allocation)(void* context, void* address, uint64_t bytes);
     void* context; /**< for before_allocation */
 };

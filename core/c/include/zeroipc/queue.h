@@ -76,6 +76,8 @@ enum zeroipc_result zeroipc_queue_try_pop_n(zeroipc_queue* queue, void* items, s
 enum zeroipc_result zeroipc_queue_loan(zeroipc_queue* queue, void** item);
 /** Appends the item filled in. OK, or FULL: the loan is still out. Errors: misuse without a loan. Lock-free. */
 enum zeroipc_result zeroipc_queue_publish(zeroipc_queue* queue);
+/** The same, waiting for space. OK, or TIMEOUT: the loan is still out. Blocking. */
+enum zeroipc_result zeroipc_queue_publish_within(zeroipc_queue* queue, int64_t timeout_ns);
 /** Gives the loan up. Errors: misuse without one. */
 enum zeroipc_result zeroipc_queue_cancel(zeroipc_queue* queue);
 /**
@@ -83,11 +85,15 @@ enum zeroipc_result zeroipc_queue_cancel(zeroipc_queue* queue);
  * Errors: misuse if a taken item is out; until release every pop is misuse. Lock-free; a kill costs this item.
  */
 enum zeroipc_result zeroipc_queue_take(zeroipc_queue* queue, void const** item);
+/** The same, waiting for an item. OK or TIMEOUT. Blocking. */
+enum zeroipc_result zeroipc_queue_take_within(zeroipc_queue* queue, void const** item, int64_t timeout_ns);
 /** Lets go of the taken item. Errors: misuse without one. */
 enum zeroipc_result zeroipc_queue_release(zeroipc_queue* queue);
 
 /** Items that it holds. */
 uint64_t zeroipc_queue_capacity(zeroipc_queue const* queue);
+/** The handle slot that this handle holds, from 0. */
+uint32_t zeroipc_queue_handle_slot(zeroipc_queue const* queue);
 /** Items in it, 0 to capacity: exact if nothing is popped meanwhile, else from above; 0 only if it was empty at one
  * moment. Errors: forked. Wait-free, O(1) without contention. */
 enum zeroipc_result zeroipc_queue_was_size(zeroipc_queue* queue, uint64_t* size);

@@ -72,6 +72,8 @@ enum zeroipc_result zeroipc_stack_try_pop_n(zeroipc_stack* stack, void* items, s
 
 /** Items that it holds. */
 uint64_t zeroipc_stack_capacity(zeroipc_stack const* stack);
+/** The handle slot that this handle holds, from 0. */
+uint32_t zeroipc_stack_handle_slot(zeroipc_stack const* stack);
 /** Items in it at one moment during the call. Errors: forked, corrupt. Lock-free, O(1). */
 enum zeroipc_result zeroipc_stack_was_size(zeroipc_stack* stack, uint64_t* size);
 
