@@ -95,6 +95,24 @@ def test_sleepers_of_either_language_are_woken(name, kind, peer):
 
 @pytest.mark.fast
 @BOTH
+def test_a_batch_of_nothing_wakes_nobody(memory, kind):
+    one = kind(memory, "it", 2, dtype="u4")
+    waits = [one._items_wait, one._space_wait]
+
+    def announced():
+        return [wait._words.load_half(wait._offset) for wait in waits]
+
+    for wait in waits:
+        wait._words.or_half(wait._offset, 1)
+    before = announced()
+    assert one.get_many(3).size == 0 and one.put_many([]) == 0 and announced() == before
+    assert one.put_many([1, 2, 3]) == 2  # wakes who waits for items, once
+    assert announced() == [2, before[1]]
+    assert one.put_many([4]) == 0 and one.get_many(0).size == 0 and announced() == [2, before[1]]
+
+
+@pytest.mark.fast
+@BOTH
 def test_a_commit_wakes_once_whoever_announced_that_he_sleeps(memory, kind):
     one = kind(memory, "it", 4, dtype="u8")
     waits, seen = one._items_wait, []

@@ -143,11 +143,12 @@ def _steps(rng, s):
 
 
 def _answers(worker, name, image, described, steps):
-    """To the steps, and the bytes that they leave, unless the structure is refused; up to the first step at which Python, which
+    """How it is opened, the answers to the steps, and the bytes that they leave; up to the first step at which Python, which
     is asked first and gives up early, has waited in vain: the others would wait for long."""
     place(name, image)
-    if _opened(worker, name, described)[-1]["result"] != "ok":
-        return [], b""
+    opened = _opened(worker, name, described)
+    if opened[-1]["result"] != "ok":
+        return opened, [], b""
     found = []
     for step in steps:
         found.append(worker.ask("hastily", step={"on": "it", **step}))
@@ -160,7 +161,7 @@ def _answers(worker, name, image, described, steps):
         for word in ("items_wait", "space_wait"):
             at = s["offset"] + LAYOUT[s["kind"]]["layouts"]["compact"][word]
             left[at : at + 4] = bytes(4)
-    return found, bytes(left)
+    return opened, found, bytes(left)
 
 
 @pytest.mark.medium
@@ -173,13 +174,14 @@ def test_operations_on_hostile_bytes_have_one_verdict(name, pool, stem):
     results = {}
     for image in _spoiled_images(rng, described, images, 250):
         steps = _steps(rng, described["structure"])
-        expected, left = _answers(python, name, image, described, steps)
+        opened, expected, left = _answers(python, name, image, described, steps)
         Memory.unlink(name)
         stuck = bool(expected) and expected[-1]["result"] == "no progress"
         asked = steps[: len(expected) - stuck]
-        for worker in others if asked else []:
-            found, bytes_left = _answers(worker, name, image, described, asked)
+        for worker in others:
+            verdict, found, bytes_left = _answers(worker, name, image, described, asked)
             Memory.unlink(name)
+            assert verdict == opened, (worker.language, image.hex())
             assert found == expected[: len(asked)], (worker.language, asked, expected, found, image.hex())
             assert stuck or bytes_left == left, (worker.language, asked, image.hex(), left.hex(), bytes_left.hex())
         for answer in expected:
