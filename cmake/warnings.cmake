@@ -36,23 +36,6 @@ function(zeroipc_calculates)
   endif()
 endfunction()
 
-# A directory's tests by what they take, so that ctest, which starts the costliest first, does not end with one long test on one
-# CPU. Once it has run them it knows better.
-function(zeroipc_longest_first)
-  get_property(tests DIRECTORY PROPERTY TESTS)
-  foreach(test IN LISTS tests)
-    get_test_property(${test} LABELS label)
-    get_test_property(${test} COST known)
-    if(known)
-      continue()
-    elseif(label MATCHES "slow|stress")
-      set_tests_properties(${test} PROPERTIES COST 200)
-    elseif(label MATCHES "medium")
-      set_tests_properties(${test} PROPERTIES COST 20)
-    endif()
-  endforeach()
-endfunction()
-
 # zeroipc_add_test(NAME FILE [OWN_MAIN] [LIGHT] LABELS fast [medium slow stress] [LIBS ...]): one Catch2 program, with a main
 # of its own if so said, and one ctest test for each label, which runs the cases of that tag. A label without a case fails,
 # and so does a case without a label.
@@ -77,10 +60,6 @@ function(zeroipc_add_test name file)
     add_test(NAME ${name}.${label} COMMAND ${name} --warn NoTests --durations yes --min-duration 1 "[${label}]")
     set_tests_properties(${name}.${label} PROPERTIES LABELS ${label} TIMEOUT ${timeout})
   endforeach()
-  cmake_language(DEFER GET_CALL_IDS deferred)
-  if(NOT zeroipc_longest_first IN_LIST deferred)
-    cmake_language(DEFER ID zeroipc_longest_first CALL zeroipc_longest_first)
-  endif()
   string(REPLACE ";" "]~[" known "~[${arg_LABELS}]")
   add_test(NAME ${name}.labelled COMMAND ${name} --list-test-names-only "${known}")
   set_tests_properties(${name}.labelled PROPERTIES LABELS fast PASS_REGULAR_EXPRESSION "^[ \\n]*$")

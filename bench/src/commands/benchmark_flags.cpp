@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "zeroipc/bench/record.hpp"
 
@@ -62,9 +63,17 @@ bool only_lists(std::vector<std::string> const& arguments) {
 }
 
 void anonymise(fs::path const& file) {
+    if (!fs::exists(file)) return;
     std::ifstream in(file);
     auto document = nlohmann::ordered_json::parse(in, nullptr, false);
-    if (document.is_discarded() || !document.contains("context")) return;
+    if (document.is_discarded() || !document.contains("context")) {
+        // Google Benchmark does not look whether its writing succeeds; and a part of it may name the host.
+        fs::remove(file);
+        throw std::runtime_error(
+            file.string() +
+            " was not written whole (is the disk full?) and is removed; records.jsonl has "
+            "every run");
+    }
     document["context"]["host_name"] = "unknown";
     document["context"]["executable"] = "zeroipc-bench";
     write_file(file, document.dump(2) + "\n");

@@ -22,7 +22,7 @@ std::optional<std::string> last_value(std::vector<std::string> const& arguments,
 bool only_lists(std::vector<std::string> const& arguments);
 
 /// Google Benchmark writes the host's name and the program's path into its file; records of ours do not name
-/// them.
+/// them. \throws std::runtime_error if the file was not written whole; it is removed then
 void anonymise(std::filesystem::path const& file);
 
 }  // namespace zeroipc::bench
