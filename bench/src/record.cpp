@@ -21,6 +21,7 @@ namespace {
 
 /// A number that JSON can hold, or null.
 json number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
+json or_unknown(double value) { return std::isfinite(value) && value >= 0 ? json(value) : json("unknown"); }
 json positive(double value) { return value > 0 ? number(value) : json(nullptr); }
 
 bool is_default(std::string const& variant) {
@@ -44,10 +45,16 @@ json placement_of(RunResult const& result) {
             {"coordinator_cpus", result.placement.coordinator_cpus}};
 }
 
+/// How far stamps of two workers' CPUs may be apart and nobody could tell: half a round trip.
+json between_cpus_of(RunResult const& result) {
+    auto const rounds = std::max(result.probe_before_ns, result.probe_after_ns);
+    return or_unknown(rounds > 0 ? rounds / 2 : -1);
+}
+
 json memory_of(Cell const& cell, RunResult const& result) {
-    json memory{{"nodes", "unknown"},     {"policy", "unknown"},      {"home", cell.home},
-                {"node_asked", nullptr},  {"pages_checked", nullptr}, {"pages_on_node", nullptr},
-                {"huge_bytes", "unknown"}};
+    json memory{{"nodes", "unknown"},         {"policy", "unknown"},      {"home", cell.home},
+                {"node_asked", nullptr},      {"pages_checked", nullptr}, {"pages_on_node", nullptr},
+                {"pages_by_node", "unknown"}, {"verified", nullptr},      {"huge_bytes", "unknown"}};
     if (result.memory_node >= 0) memory["node_asked"] = result.memory_node;
     if (result.workers.empty() || !result.in_segment) return memory;
     auto const& report = result.workers.front().report;
@@ -55,7 +62,13 @@ json memory_of(Cell const& cell, RunResult const& result) {
         memory["nodes"] = report.memory_nodes;
         memory["policy"] = report.memory_policy.view();
     }
-    if (report.pages_checked >= 0) memory["pages_checked"] = report.pages_checked;
+    if (report.pages_checked >= 0) {
+        memory["pages_checked"] = report.pages_checked;
+        memory["pages_by_node"] = json::object();
+        for (auto const& [node, pages] : report.pages_by_node)
+            if (pages > 0) memory["pages_by_node"][std::to_string(node)] = pages;
+        memory["verified"] = report.memory_verified == 1;
+    }
     if (report.pages_on_node >= 0 && result.memory_node >= 0) memory["pages_on_node"] = report.pages_on_node;
     if (report.huge_bytes >= 0) memory["huge_bytes"] = report.huge_bytes;
     return memory;
@@ -131,6 +144,7 @@ json workload_of(Cell const& cell) {
             {"mix", map ? json(cell.mix) : json(nullptr)},
             {"keys", map ? json(cell.keys) : json(nullptr)},
             {"filled_percent", stack || map ? json(cell.filled_percent) : json(nullptr)},
+            {"range_percent", map && cell.range_percent != 0 ? json(cell.range_percent) : json(nullptr)},
             {"victim", cell.mode == Mode::kill && cell.consumers != 0 ? json(cell.victim) : json(nullptr)},
             {"placement", cell.placement.empty() ? json(nullptr) : json(cell.placement)}};
 }
@@ -309,12 +323,14 @@ json to_record(Cell const& cell, RunResult const& result, RunPlace const& place)
         {"energy",
          {{"joules", result.joules ? json(*result.joules) : json("unknown")},
           {"over_ns", number(result.run_ns)}}},
+        {"steal_share", or_unknown(result.steal_share)},
         {"intervals", intervals_of(cell, result)},
         {"fairness", fairness_of(cell, result)},
         {"clock",
          {{"source", result.clock.name()},
           {"ticks_per_ns", result.clock.ticks_per_ns},
-          {"floor_ns", result.clock.floor_ns}}},
+          {"floor_ns", result.clock.floor_ns},
+          {"between_cpus_ns", between_cpus_of(result)}}},
         {"start_skew_ns", result.start_skew_ns >= 0 ? number(result.start_skew_ns) : json(nullptr)},
         {"probe_before_ns", positive(result.probe_before_ns)},
         {"probe_after_ns", positive(result.probe_after_ns)},

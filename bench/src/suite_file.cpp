@@ -121,6 +121,7 @@ Sweep read_sweep(toml::table const& table, std::filesystem::path const& file) {
         {"batch", [&] { numbers(sweep.batches, 1); }},
         {"push_percent", [&] { numbers(sweep.push_percents, 0); }},
         {"filled_percent", [&] { numbers(sweep.filled_percents, 0); }},
+        {"range_percent", [&] { numbers(sweep.range_percents, 0); }},
         {"load_percent", [&] { numbers(sweep.load_percents, 0); }},
         {"victim", [&] { texts(sweep.victims); }},
         {"arrivals", [&] { texts(sweep.arrivals); }},

@@ -81,7 +81,7 @@ TEST_CASE("context switches are counted though the kernel makes them", "[fast]")
 
 TEST_CASE("each default event has a count or a reason", "[fast]") {
     auto const& events = default_perf_events();
-    CHECK(events.size() == 7);
+    CHECK(events.size() == 8);
     PerfCounters counters;
     counters.start();
     touch(10);

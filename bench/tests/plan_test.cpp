@@ -743,6 +743,7 @@ TEST_CASE("values of axes that cannot be are refused with what there is", "[fast
     CHECK_THAT(refused([](Sweep& s) { s.keys = {"zipf"}; }), Contains("zipf0.99"));
     CHECK_THAT(refused([](Sweep& s) { s.push_percents = {101}; }), Contains("101"));
     CHECK_THAT(refused([](Sweep& s) { s.filled_percents = {101}; }), Contains("101"));
+    CHECK_THAT(refused([](Sweep& s) { s.range_percents = {100'001}; }), Contains("100001"));
     CHECK_THAT(refused([](Sweep& s) { s.batches = {5000}; }), Contains("5000"));
     CHECK_THAT(refused([](Sweep& s) { s.batches = {0}; }), Contains("0"));
     CHECK_THAT(refused([](Sweep& s) { s.thinks_ns = {2'000'000'000}; }), Contains("2000000000"));

@@ -147,6 +147,18 @@ void check_good(json const& record) {
     CHECK(asked.size() == record["producers"].get<std::size_t>() + record["consumers"].get<std::size_t>());
     CHECK(record["workers"].size() == asked.size());
     if (record["latency"].is_object()) check_latency(record["latency"]);
+    auto const& memory = record["memory"];
+    if (memory["pages_checked"].is_number()) {
+        long found = 0;
+        for (auto const& pages : memory["pages_by_node"]) found += pages.get<long>();
+        CHECK(found == memory["pages_checked"]);
+        CHECK(memory["verified"] == true);
+    }
+    if (record["steal_share"].is_number()) CHECK(record["steal_share"] >= 0);
+    auto const& before = record["probe_before_ns"];
+    auto const& after = record["probe_after_ns"];
+    if (before.is_number() && after.is_number())
+        CHECK(record["clock"]["between_cpus_ns"] == std::max(before.get<double>(), after.get<double>()) / 2);
 }
 
 /// Nothing is left of a coordinator that has ended.
@@ -733,6 +745,30 @@ TEST_CASE("a message queue larger than the machine permits is skipped, and said"
     CHECK_THAT(outcome.err, StartsWith("skipped: throughput/bound/posix_mq/1P1C/8B/cap1073741824/100ms: ") &&
                                 Contains("1073741824 messages of 8 bytes"));
     CHECK_THAT(outcome.out, !Contains("posix_mq") && Contains("bound/unix_socket"));
+}
+
+TEST_CASE("a map's keys are drawn from the range that was asked for", "[fast]") {
+    Folder const folder;
+    auto const outcome = run_program({"--variant", "map", "--mix", "r100", "--range-percent", "0,100,400",
+                                      "--capacity", "1000", "--mode", "throughput", "--window", "20",
+                                      "--rounds", "1", "--out", folder.path().string()});
+    INFO(outcome.err);
+    CHECK(outcome.status == 0);
+    std::map<int, double> misses;
+    for (auto const& record : records_in(folder.path())) {
+        if (record["kind"] != "variant") continue;
+        check_good(record);
+        auto const& range = record["workload"]["range_percent"];
+        auto const& worker = record["workers"][0];
+        misses[range.is_null() ? 0 : range.get<int>()] =
+            worker["misses"].get<double>() / worker["successes"].get<double>();
+    }
+    REQUIRE(misses.size() == 3);
+    CHECK(misses[0] == 0);
+    CHECK(misses[100] == 0);
+    // Three keys of four are not there; of thousands of draws hardly ever so many fewer or more are met.
+    CHECK(misses[400] > 0.7);
+    CHECK(misses[400] < 0.8);
 }
 
 TEST_CASE("every stack and map passes its own verification, whatever its workers do", "[medium]") {

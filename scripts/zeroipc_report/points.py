@@ -130,6 +130,8 @@ def _workload(record: Dict[str, Any]) -> str:
         parts.append(f"{of['push_percent']}% pushes")
     if of.get("filled_percent") not in (None, 50):
         parts.append(f"{of['filled_percent']}% full")
+    if of.get("range_percent"):
+        parts.append(f"keys of {of['range_percent']}% of those")
     if of.get("think_ns"):
         parts.append(f"think {of['think_ns']} ns")
     load = record.get("load")

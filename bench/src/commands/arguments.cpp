@@ -105,6 +105,10 @@ void describe(CLI::App& app, Arguments& a) {
         app.add_option("--push-percent", a.axes.push_percents, "Share of a stack's pushes; default 50"));
     list_option(app.add_option("--filled-percent", a.axes.filled_percents,
                                "What a stack or map holds before the window, of its capacity; default 50"));
+    list_option(
+        app.add_option("--range-percent", a.axes.range_percents,
+                       "How many keys a map's are drawn from, of those that it holds before the window: with "
+                       "200 every other one misses; default 0: 100, or 200 if the mix inserts or erases"));
     list_option(app.add_option(
         "--mix", a.axes.mixes,
         "A map's operations: ycsb-a to ycsb-f, or shares such as r90i5e5 (read, insert, update, "

@@ -1,6 +1,7 @@
 #include "zeroipc/bench/coordinator.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <ctime>
 #include <exception>

@@ -189,6 +189,7 @@ void Coordinator::instruct(Run& run) {
     control.batch = cell.batch;
     control.push_percent = cell.push_percent;
     control.filled_percent = cell.filled_percent;
+    control.range_percent = cell.range_percent;
     control.seed = random_();
     control.variant.assign(cell.variant);
     control.mix.assign(cell.mix);

@@ -29,7 +29,7 @@ struct Generic {
     std::uint32_t type;
     std::uint64_t config;
 };
-constexpr std::array<Generic, 7> generic{{
+constexpr std::array<Generic, 8> generic{{
     {"cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES},
     {"instructions", PERF_TYPE_HARDWARE, PERF_COUNT_HW_INSTRUCTIONS},
     {"cache-references", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CACHE_REFERENCES},
@@ -37,6 +37,7 @@ constexpr std::array<Generic, 7> generic{{
     {"branch-misses", PERF_TYPE_HARDWARE, PERF_COUNT_HW_BRANCH_MISSES},
     {"page-faults", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS},
     {"context-switches", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CONTEXT_SWITCHES},
+    {"cpu-migrations", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_MIGRATIONS},
 }};
 
 /// Writes type and configuration. \return false for a name that nobody knows.
@@ -140,7 +141,7 @@ std::string why_not_counted(std::string const& event, CounterReading const& read
             return knows_libpfm_names() ? "libpfm4 knows no event of this name on this machine"
                                         : "this build has no libpfm4 (libpfm4-dev) and knows generic events "
                                           "only: cycles, instructions, cache-references, cache-misses, "
-                                          "branch-misses, page-faults, context-switches";
+                                          "branch-misses, page-faults, context-switches, cpu-migrations";
         case EACCES:
         case EPERM:
             return not_permitted(event, root);

@@ -54,6 +54,7 @@ std::string Cell::key() const {
     if (structure() == "map") text << '/' << mix << '/' << keys;
     if (structure() == "stack" && push_percent != usual.push_percent) text << "/push" << push_percent;
     if (filled_percent != usual.filled_percent) text << "/filled" << filled_percent;
+    if (range_percent != usual.range_percent) text << "/range" << range_percent;
     if (think_ns != usual.think_ns) text << "/think" << think_ns << "ns";
     if (mode == Mode::latency)
         text << (load_percent == 0 ? "/closed" : '/' + arrivals + std::to_string(load_percent));

@@ -60,6 +60,8 @@ void check_cell(Cell const& cell) {
     check(cell.batch >= 1 && cell.batch <= 4096, "batches of " + text(cell.batch) + "; use 1 to 4096");
     check(cell.push_percent <= 100, "push_percent is " + text(cell.push_percent) + "; use 0 to 100");
     check(cell.filled_percent <= 100, "filled_percent is " + text(cell.filled_percent) + "; use 0 to 100");
+    check(cell.range_percent <= 100'000,
+          "range_percent is " + text(cell.range_percent) + "; use 1 to 100000, or 0: as the mix needs");
     check(cell.load_percent <= 200,
           "load_percent is " + text(cell.load_percent) + "; use 1 to 200, or 0: a closed loop");
     check(cell.arrivals == "poisson" || cell.arrivals == "constant",

@@ -9,7 +9,6 @@
 #include "join.hpp"
 #include "zeroipc/bench/languages.hpp"
 #include "zeroipc/bench/peers.hpp"
-#include "zeroipc/bench/subject.hpp"
 
 namespace zeroipc::bench {
 

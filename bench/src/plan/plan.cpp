@@ -10,7 +10,6 @@
 #include "join.hpp"
 #include "names.hpp"
 #include "zeroipc/bench/peers.hpp"
-#include "zeroipc/bench/subject.hpp"
 
 namespace zeroipc::bench {
 
@@ -121,6 +120,7 @@ std::vector<Cell> mixed_points(Sweep const& sweep, std::vector<Cell> points, boo
     if (map) {
         vary(points, sweep.mixes, &Cell::mix);
         vary(points, sweep.keys, &Cell::keys);
+        vary(points, sweep.range_percents, &Cell::range_percent);
     } else {
         vary(points, sweep.push_percents, &Cell::push_percent);
     }

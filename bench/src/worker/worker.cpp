@@ -91,6 +91,10 @@ public:
         bench_.report.memory_policy.assign(binding.policy);
         bench_.report.pages_checked = binding.pages_checked;
         bench_.report.pages_on_node = binding.pages_on_node;
+        std::size_t at = 0;
+        for (auto const& [node, pages] : binding.pages_by_node)
+            if (pages > 0 && at < bench_.report.pages_by_node.size())
+                bench_.report.pages_by_node[at++] = {node, pages};
         barrier();
         probe(bench_.report.probe_before_ns);
         if (control_.ask_fifo != 0) {

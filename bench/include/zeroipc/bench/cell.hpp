@@ -74,6 +74,8 @@ struct Cell {
     std::string mix{"r90i5e5"};       ///< what a map's workers do: see mix.hpp
     std::string keys{"uniform"};      ///< which keys: see mix.hpp
     std::uint32_t filled_percent = 50;  ///< of the map's capacity (a stack's too), before the window
+    std::uint32_t range_percent =
+        0;  ///< keys to draw from, of those that are there before the window; see Keyspace
 
     std::string victim{"any"};        ///< mode kill, of a queue: "producer", "consumer" or "any"
     std::uint32_t load_percent = 0;   ///< mode latency: of what the variant can do at most; 0: a closed loop

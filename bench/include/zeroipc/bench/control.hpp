@@ -52,6 +52,11 @@ struct LatencyReport {
     std::array<std::uint64_t, curve_points> value;
 };
 
+struct NodePages {
+    std::int32_t node;
+    std::int64_t pages;
+};
+
 /// What a worker found out. Counted in private memory, written here once, after the window.
 struct alignas(line_bytes) WorkerReport {
     std::uint32_t finished;  ///< 1 if everything below is complete
@@ -66,10 +71,11 @@ struct alignas(line_bytes) WorkerReport {
     std::int32_t memory_nodes;
     Text memory_policy;
     std::int64_t pages_checked, pages_on_node;
-    std::uint32_t memory_verified;  ///< 1 if the pages lie as the home has it
-    std::int64_t huge_bytes;        ///< of the segment, in this mapping; negative: unknown
-    std::uint32_t fifo, locked;     ///< 1 if obtained
-    Text why_not_isolated;          ///< what was asked and refused, and why
+    std::array<NodePages, 16> pages_by_node;  ///< of those checked; entries without pages say nothing
+    std::uint32_t memory_verified;            ///< 1 if the pages lie as the home has it
+    std::int64_t huge_bytes;                  ///< of the segment, in this mapping; negative: unknown
+    std::uint32_t fifo, locked;               ///< 1 if obtained
+    Text why_not_isolated;                    ///< what was asked and refused, and why
 
     std::uint64_t start, end;  ///< ticks: first and last stamp of the window
     // Inside the window:
@@ -123,7 +129,7 @@ struct alignas(line_bytes) Control {
     std::uint32_t poisson;       ///< 1: as a Poisson process; 0: at equal distances
     std::uint64_t timed_offset;  ///< mode latency: a Timed a worker in the segment
     std::uint64_t kill_offset;   ///< mode kill: the KillBoard in the segment
-    std::uint32_t batch, push_percent, filled_percent;
+    std::uint32_t batch, push_percent, filled_percent, range_percent;
     std::uint64_t seed;  ///< of what workers draw
     Text variant, mix, keys;
     std::uint64_t topology_offset, topology_bytes;  ///< hwloc XML in the segment

@@ -15,9 +15,9 @@ namespace zeroipc::bench {
 template <std::size_t N, class Map>
 void fill_map(Map& map, std::uint64_t capacity, std::uint32_t filled_percent, Mix const& mix,
               Initial& initial) {
-    auto const space = Keyspace::of(capacity, filled_percent, mix);
+    auto const filled = Keyspace::of(capacity, filled_percent, 0, mix).filled;
     Payload<N> value;
-    for (std::uint64_t key = 0; key < space.filled; ++key) {
+    for (std::uint64_t key = 0; key < filled; ++key) {
         value.fill(0, key);
         if (map.insert(key, value) == outcome::inserted) initial.enter(key);
     }

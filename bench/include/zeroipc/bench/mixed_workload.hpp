@@ -108,8 +108,12 @@ struct Keyspace {
     std::uint64_t filled;  ///< keys 0 to filled - 1 are there
     std::uint64_t range;   ///< keys are drawn from 0 to range - 1
 
-    static Keyspace of(std::uint64_t capacity, std::uint32_t filled_percent, Mix const& mix) {
+    /// \param range_percent of the filled ones; 0: all of them, or twice as many where the mix inserts or erases, so that
+    /// as many are there at any time.
+    static Keyspace of(std::uint64_t capacity, std::uint32_t filled_percent, std::uint32_t range_percent,
+                       Mix const& mix) {
         auto const filled = std::max<std::uint64_t>(1, capacity * filled_percent / 100);
+        if (range_percent != 0) return {filled, std::max<std::uint64_t>(1, filled * range_percent / 100)};
         return {filled, mix.changes_keys() ? 2 * filled : filled};
     }
 };
@@ -128,7 +132,8 @@ public:
         : bench_(bench),
           map_(map),
           latest_(mix.latest),
-          space_(Keyspace::of(bench.control.capacity, bench.control.filled_percent, mix)),
+          space_(Keyspace::of(bench.control.capacity, bench.control.filled_percent,
+                              bench.control.range_percent, mix)),
           choose_(keys, space_.range, seed_of(bench)),
           newest_(space_.filled + bench.role_index),
           oldest_(bench.role_index) {

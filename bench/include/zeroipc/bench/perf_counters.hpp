@@ -13,7 +13,7 @@
 namespace zeroipc::bench {
 
 /// cycles, instructions, cache-references and cache-misses (of the last level), branch-misses, page-faults,
-/// context-switches.
+/// context-switches, cpu-migrations.
 std::vector<std::string> const& default_perf_events();
 
 /// Names of a list "cycles,page-faults". Which of them exist is known once they are opened.

@@ -44,6 +44,7 @@ struct Sweep {
     std::vector<std::uint32_t> workers{1};
     std::vector<std::uint32_t> push_percents{50};
     std::vector<std::uint32_t> filled_percents{50};
+    std::vector<std::uint32_t> range_percents{0};  ///< of maps
     std::vector<std::string> mixes{"r90i5e5"};
     std::vector<std::string> keys{"uniform"};
     /// Diagnosis: throughput cells of variants, and of bound/fetch_add where it is named, with each of these, and
