@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -132,6 +133,34 @@ int main(int count, char** words) {
             must(queue.try_pop_n(many) == many.size());
         });
     compare(
+        "queue, with a time-out", 1000000,
+        [&](number i) {
+            must(zeroipc_queue_push(c_queue, &i, 1000000));
+            must(zeroipc_queue_pop(c_queue, &item, 1000000));
+        },
+        [&](number i) {
+            must(queue.push(i, std::chrono::milliseconds(1)));
+            must(queue.pop(item, std::chrono::milliseconds(1)));
+        });
+    compare(
+        "queue, in place", 1000000,
+        [&](number i) {
+            void* out = nullptr;
+            void const* in = nullptr;
+            must(zeroipc_queue_loan(c_queue, &out));
+            *static_cast<number*>(out) = i;
+            must(zeroipc_queue_publish(c_queue));
+            must(zeroipc_queue_take(c_queue, &in));
+            item = *static_cast<number const*>(in);
+            must(zeroipc_queue_release(c_queue));
+        },
+        [&](number i) {
+            queue.loan() = i;
+            must(queue.publish());
+            item = *queue.take();
+            queue.release();
+        });
+    compare(
         "stack, push and pop", 1000000,
         [&](number i) {
             must(zeroipc_stack_try_push(c_stack, &i));
@@ -151,6 +180,10 @@ int main(int count, char** words) {
             must(stack.try_push_n(many) == many.size());
             must(stack.try_pop_n(many) == many.size());
         });
+    must(stack.try_push(1));
+    compare(
+        "stack, peek", 1000000, [&](number) { must(zeroipc_stack_try_peek(c_stack, &item)); },
+        [&](number) { must(stack.try_peek(item)); });
     compare(
         "map of a million, find", 300000,
         [&](number i) {
@@ -176,6 +209,54 @@ int main(int count, char** words) {
             must(map.erase(key_of(i)));
             must(map.insert(key_of(i), i) == zeroipc::outcome::inserted);
         });
+    compare(
+        "map, compare_exchange", 100000,
+        [&](number i) {
+            number const key = key_of(i);
+            must(zeroipc_map_find(c_map, &key, &item));
+            number const next = item + 1;
+            must(zeroipc_map_compare_exchange(c_map, &key, &item, &next));
+        },
+        [&](number i) {
+            must(map.find(key_of(i), item));
+            must(map.compare_exchange(key_of(i), item, item + 1) == zeroipc::outcome::assigned);
+        });
+    compare(
+        "map, update", 100000,
+        [&](number i) {
+            number const key = key_of(i);
+            must(zeroipc_map_update(
+                c_map, &key, [](void*, void* value) { ++*static_cast<number*>(value); }, nullptr));
+        },
+        [&](number i) {
+            must(map.update(key_of(i), [](number value) { return value + 1; }) == zeroipc::outcome::assigned);
+        });
+    compare(
+        "map, every pair of all", 1,
+        [&](number) {
+            item = 0;
+            must(zeroipc_map_for_each(
+                c_map,
+                [](void* sum, void const*, void const* value) {
+                    *static_cast<number*>(sum) += *static_cast<number const*>(value);
+                    return 0;
+                },
+                &item));
+        },
+        [&](number) {
+            item = 0;
+            map.for_each([&](number, number value) { item += value; });
+        });
+    compare(
+        "array, load and store", 1000000,
+        [&](number i) {
+            must(zeroipc_array_load(c_array, i % 8, &item));
+            must(zeroipc_array_store(c_array, (i + 1) % 8, &item));
+        },
+        [&](number i) { array.store((i + 1) % 8, array.load(i % 8)); });
+    compare(
+        "array, exchange", 1000000, [&](number i) { must(zeroipc_array_exchange(c_array, 3, &i, &item)); },
+        [&](number i) { item = array.exchange(3, i); });
     compare(
         "array, fetch_add", 1000000,
         [&](number) {

@@ -204,7 +204,8 @@ public:
     [[nodiscard]] std::optional<V> find(
         K const& key, std::chrono::duration<Rep, Period> timeout) requires std::default_initializable<V> {
         std::optional<V> value(std::in_place);
-        if (!policies::waiting::template wait<atomics>(
+        if (!find(key, *value) &&
+            !policies::waiting::template wait<atomics>(
                 *keys_wait_, [&] { return find(key, *value); }, detail::end_of(timeout), table_.observed()))
             value.reset();
         return value;

@@ -132,8 +132,9 @@ public:
     /// The same, waiting for space. Blocking. \return false if there was none until the time was over.
     template <class Rep, class Period>
     bool publish(std::chrono::duration<Rep, Period> timeout) requires detail::in_place<ring> {
-        return base::policies::waiting::template wait<typename base::atomics>(
-            *space_wait_, [&] { return publish(); }, detail::end_of(timeout), ring_.observed());
+        return publish() ||
+               base::policies::waiting::template wait<typename base::atomics>(
+                   *space_wait_, [&] { return publish(); }, detail::end_of(timeout), ring_.observed());
     }
 
     /// Gives the loan up; nothing is appended. \throws error: misuse without a loan
@@ -156,7 +157,8 @@ public:
     /// The same, waiting for an item. Blocking. \return nullptr if there was none until the time was over.
     template <class Rep, class Period>
     [[nodiscard]] T const* take(std::chrono::duration<Rep, Period> timeout) requires detail::in_place<ring> {
-        T const* item = nullptr;
+        T const* item = take();
+        if (item != nullptr) return item;
         base::policies::waiting::template wait<typename base::atomics>(
             *items_wait_, [&] { return (item = take()) != nullptr; }, detail::end_of(timeout),
             ring_.observed());

@@ -111,7 +111,7 @@ public:
     /// Puts an item in, waiting for space. Blocking. \return false if there was none until the time was over.
     template <class Rep, class Period>
     bool push(T const& item, std::chrono::duration<Rep, Period> timeout) {
-        return push_until(item, end_of(timeout));
+        return try_push(item) || push_until(item, end_of(timeout));  // the clock costs more than a push
     }
     /// The same, waiting for ever.
     void push(T const& item) { push_until(item, {}); }
@@ -122,13 +122,13 @@ public:
     [[nodiscard]] std::optional<T> pop(
         std::chrono::duration<Rep, Period> timeout) requires std::default_initializable<T> {
         std::optional<T> item(std::in_place);
-        if (!pop_until(*item, end_of(timeout))) item.reset();
+        if (!pop(*item, timeout)) item.reset();
         return item;
     }
     /// The same into `item`. \return false if the time was over; then `item` is as before.
     template <class Rep, class Period>
     bool pop(T& item, std::chrono::duration<Rep, Period> timeout) {
-        return pop_until(item, end_of(timeout));
+        return try_pop(item) || pop_until(item, end_of(timeout));
     }
     /// The same, waiting for ever.
     [[nodiscard]] T pop() requires std::default_initializable<T> {
