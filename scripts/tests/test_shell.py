@@ -54,6 +54,8 @@ class Tree:
         (root / "bench" / "suites").mkdir(parents=True)
         for suite in ("quick", "smoke"):
             (root / "bench" / "suites" / f"{suite}.toml").touch()
+        (root / "cmake").mkdir()
+        (root / "cmake" / "test_costs.txt").write_text("a.slow 1 100\n---\n", encoding="utf-8")
         self.tools.mkdir()
         self.tool("dpkg-query", ALL_INSTALLED)
         self.tool("apt-get", "#!/bin/sh\necho \"apt-get $*\" >>\"$TREE/calls\"\nexit 100\n")
@@ -391,6 +393,15 @@ def test_test_runs_fast_and_medium(tree):
     assert done.returncode == 0, done.stderr
     assert f"cmake --preset release -B {tree.root}/build/release -DZEROIPC_WERROR=OFF" in tree.calls
     assert re.search(r"ctest --test-dir .*/build/release .*--no-tests=error .*-L \^\(fast\|medium\)\$", tree.calls)
+
+
+def test_test_tells_ctest_what_takes_long_until_it_knows_itself(tree):
+    known = tree.root / "build" / "release" / "Testing" / "Temporary" / "CTestCostData.txt"
+    assert tree.run("scripts/test").returncode == 0
+    assert known.read_text(encoding="utf-8") == "a.slow 1 100\n---\n"
+    known.write_text("a.slow 2 90\n---\n", encoding="utf-8")
+    assert tree.run("scripts/test").returncode == 0
+    assert known.read_text(encoding="utf-8") == "a.slow 2 90\n---\n"
 
 
 def test_test_runs_all_with_long(tree):
