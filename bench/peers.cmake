@@ -2,7 +2,7 @@
 # interface target zeroipc_peer_NAME, which defines ZEROIPC_PEER_NAME.
 option(ZEROIPC_PEERS "Compare with the other libraries that are installed" ON)
 set(ZEROIPC_REQUIRE_PEERS "" CACHE STRING
-  "Peers without which configuring fails: a list of atomic_queue boost cds ck moodycamel tbb urcu xenium, or all")
+  "Peers without which configuring fails: a list of atomic_queue boost cds ck iceoryx moodycamel tbb urcu xenium, or all")
 
 set(zeroipc_peers_known "")
 set(zeroipc_peers_found "")
@@ -12,7 +12,9 @@ function(zeroipc_peer name package header)
   string(TOUPPER ${name} upper)
   list(APPEND zeroipc_peers_known ${name})
   set(zeroipc_peers_known "${zeroipc_peers_known}" PARENT_SCOPE)
-  find_path(ZEROIPC_${upper}_INCLUDE ${header})
+  # A folder a version, as iceoryx has it.
+  file(GLOB versions RELATIVE /usr/include /usr/include/${name}/v*)
+  find_path(ZEROIPC_${upper}_INCLUDE ${header} PATH_SUFFIXES ${versions})
   mark_as_advanced(ZEROIPC_${upper}_INCLUDE)
   set(parts ${ZEROIPC_${upper}_INCLUDE})
   set(libraries "")
@@ -43,6 +45,7 @@ endif()
 zeroipc_peer(boost libboost-dev boost/lockfree/stack.hpp)
 zeroipc_peer(cds libcds-dev cds/container/michael_map.h cds)
 zeroipc_peer(ck libck-dev ck_ring.h)
+zeroipc_peer(iceoryx libiceoryx-hoofs-dev iceoryx_hoofs/concurrent/resizeable_lockfree_queue.hpp iceoryx_hoofs)
 zeroipc_peer(moodycamel libconcurrentqueue-dev concurrentqueue/concurrentqueue.h)
 zeroipc_peer(tbb libtbb-dev tbb/concurrent_hash_map.h tbb)
 zeroipc_peer(urcu liburcu-dev urcu/rculfqueue.h urcu-memb urcu-cds)

@@ -19,7 +19,7 @@ ZEROIPC_TEST_PACKAGES=(python3-pytest python3-jsonschema python3-hypothesis pyth
 ZEROIPC_TEST_MODULES=(pytest jsonschema hypothesis)
 # Other libraries to compare with. None is needed: what is missing is not compared with.
 ZEROIPC_PEER_PACKAGES=(libboost-dev libtbb-dev libck-dev libatomic-queue-dev libconcurrentqueue-dev libxenium-dev
-  libcds-dev liburcu-dev)
+  libcds-dev liburcu-dev libiceoryx-hoofs-dev)
 
 zeroipc_say() { printf '%s\n' "$*"; }
 zeroipc_complain() { printf '%s: %s\n' "${ZEROIPC_COMMAND:-zeroipc}" "$*" >&2; }

@@ -18,6 +18,7 @@ void add_atomic_queue(SubjectTable& table, std::uint32_t payload_bytes);
 void add_moodycamel(SubjectTable& table, std::uint32_t payload_bytes);
 void add_xenium(SubjectTable& table, std::uint32_t payload_bytes);
 void add_cds(SubjectTable& table, std::uint32_t payload_bytes);
+void add_iceoryx(SubjectTable& table, std::uint32_t payload_bytes);
 void add_urcu(SubjectTable& table, std::uint32_t payload_bytes);
 
 /// For tests of the checks: a peer that stands beside those of the libraries, for 8 and 64 bytes alike. Before the first

@@ -42,6 +42,9 @@ SubjectTable table_of([[maybe_unused]] std::uint32_t payload_bytes) {
 #if defined(ZEROIPC_PEER_CDS)
     add_cds(table, payload_bytes);
 #endif
+#if defined(ZEROIPC_PEER_ICEORYX)
+    add_iceoryx(table, payload_bytes);
+#endif
 #if defined(ZEROIPC_PEER_URCU)
     add_urcu(table, payload_bytes);
 #endif
@@ -82,6 +85,8 @@ std::vector<PeerInfo> list() {
          "xenium::vyukov_bounded_queue (M. Pöter; D. Vyukov)", exact, false, any, any, false},
         {"peer/queue/cds-vyukov", "libcds-dev", "blocking",
          "cds::container::VyukovMPMCCycleQueue (M. Khizhinsky; D. Vyukov)", exact, false, any, any, false},
+        {"peer/queue/iceoryx", "libiceoryx-hoofs-dev", "lock-free",
+         "iox::concurrent::ResizeableLockFreeQueue (Eclipse iceoryx)", exact, false, any, any, false},
         {"peer/queue/urcu-lfq", "liburcu-dev", "lock-free",
          "cds_lfq of Userspace RCU (M. Desnoyers, P. McKenney)", counted, false, any, any, false},
         {"peer/stack/boost-lockfree", "libboost-dev", "lock-free",
