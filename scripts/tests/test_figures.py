@@ -17,7 +17,7 @@ from zeroipc_report.records import Point
 
 FIGURES = ("cells-queue-throughput-all", "cells-queue-pingpong-1P1C-8B-cap1024-100ms",
            "latency-queue-pingpong-1P1C-8B-cap1024-100ms", "policy-queue-throughput-by-contention",
-           "fairness-queue-2P2C-8B-cap1024-100ms", "cores")
+           "fairness-queue-2P2C-8B-cap1024-100ms", "cores", "throughput-queue-by-workers")
 GOLDEN = DEMO.parent / "golden"
 AXES = base.new_figure(3, 3).add_subplot()
 SETTINGS = settings(max_examples=100, derandomize=True, database=None, deadline=None)
@@ -117,7 +117,44 @@ def test_points_along_an_axis_differ_in_nothing_else():
     lines = sweeps.lines_of(points, "payload_bytes")
     assert [[point.payload_bytes for point in line] for line in lines] == [[8, 64], [8, 64]]
     assert [{point.capacity for point in line} for line in lines] == [{16}, {1024}]
-    assert sweeps.lines_of(points, "workers") == []  # 1P1C is a category
+    assert sweeps.lines_of(points, "workers") == []
+
+
+def test_pairs_of_producers_and_consumers_are_a_number_and_other_shapes_are_not():
+    def at(producers, consumers, **more):
+        return Point("throughput", producers, consumers, 8, 1024, 10**8, **more)
+
+    shapes = [at(4, 4), at(1, 2), at(2, 1), at(1, 1), at(2, 2), at(4, 2)]
+    hosted = [at(1, 1, host="threads"), at(2, 2, placement="smt"), at(1, 1, workload="think 9 ns", axes=(("think_ns", 9),))]
+    (line,) = sweeps.lines_of([*shapes, *hosted, at(1, 0), at(8, 4)], "workers")
+    assert [(point.workers, point.axis("workers")) for point in line] == [("1P1C", 2), ("2P2C", 4), ("4P4C", 8)]
+    both = sweeps.lines_of([at(1, 1), at(2, 2), at(1, 0), at(2, 0)], "workers")
+    assert sorted([point.workers for point in one] for one in both) == [["1P1C", "2P2C"], ["1W", "2W"]]
+
+
+@pytest.mark.parametrize("counters, strips", [
+    ({}, ["retries"]), ({"cycles": "unknown", "cache-misses": "unknown"}, ["retries"]), ({"cycles": 4000}, ["retries", "cycles"]),
+    ({"cycles": 4000, "cache-misses": 0}, ["retries", "cycles", "cache_misses"])])
+def test_queues_are_drawn_by_pairs_with_a_strip_for_all_that_was_counted(write, counters, strips):
+    lines = make_records.records(full=True, rounds=6)
+    for line in lines:
+        for number, worker in enumerate(line["workers"]):
+            worker.update(retries=number, **({"counters": counters} if counters else {}))
+    analysis = summary.analyse(records.load(write([line for line in lines if line["mode"] == "throughput"])))
+    with figures.style():
+        (drawing,) = [one for one in sweeps.draw(figures.source_of(analysis)) if one.name == "throughput-queue-by-workers"]
+    assert set(drawing.data["at"]) == {2, 4} and "bound/fetch_add" in set(drawing.data["variant"])
+    panels = drawing.figure.axes
+    assert [axes.get_ylabel().split("\n")[0] for axes in panels] == ["million operations per second"] + [
+        sweeps.STRIPS[name] for name in strips]
+    assert panels[-1].get_xlabel() == sweeps.PAIRS and {axes.get_xlim() for axes in panels} == {panels[0].get_xlim()}
+    for axes, name in zip(panels[1:], strips):
+        own = drawing.data[drawing.data["variant"] == make_records.DEFAULT]
+        expected = own.groupby("at")[name].median()
+        drawn = axes.get_lines()[0]
+        assert list(drawn.get_xdata()) == [2, 4] and drawn.get_ydata() == pytest.approx(expected.to_numpy())
+        assert sweeps.SAID[name] in drawing.caption
+    assert set(drawing.data["cycles"].notna()) == {"cycles" in strips}
 
 
 def _swept():
