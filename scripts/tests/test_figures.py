@@ -11,8 +11,9 @@ import pytest
 from conftest import DEMO
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.text import Text
 from zeroipc_report import figures, paper, records, summary
-from zeroipc_report.figures import base, latency, sweeps, ticks
+from zeroipc_report.figures import base, cores, latency, rows, sweeps, ticks
 from zeroipc_report.records import Point
 
 FIGURES = ("cells-queue-throughput-all", "cells-queue-pingpong-1P1C-8B-cap1024-100ms",
@@ -207,6 +208,47 @@ def test_paper_figures_have_their_width_and_embedded_fonts(demo, tmp_path):
             box = [float(one) for one in re.search(rb"/MediaBox \[ ([\d. ]+) \]", content)[1].split()]
             assert box[2] / 72 == pytest.approx(width, rel=0.02)
             assert b"FontFile2" in content and b"/Type3" not in content
+
+
+@pytest.mark.parametrize("width", paper.WIDTHS_IN)
+@pytest.mark.parametrize("family", [rows, cores])
+def test_every_run_and_the_heatmap_fit_a_paper_and_no_words_touch(demo, tmp_path, family, width):
+    with figures.style(paper=True):
+        drawn = list(family.draw(figures.source_of(summary.analyse(records.load(demo)), width)))
+        assert [one.name.split("-")[0] for one in drawn] == (["cores"] if family is cores else ["cells", "cells"])
+        for drawing in drawn:
+            paper._save(drawing, width, tmp_path / "one.pdf")
+            content = (tmp_path / "one.pdf").read_bytes()
+            box = [float(one) for one in re.search(rb"/MediaBox \[ ([\d. ]+) \]", content)[1].split()]
+            assert box[2] / 72 == pytest.approx(width, rel=0.02)
+            assert b"FontFile2" in content and b"/Type3" not in content
+            words = [text for text in drawing.figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+            renderer = drawing.figure.canvas.get_renderer()
+            boxes = [(text.get_text(), text.get_window_extent(renderer).padded(-1)) for text in words]
+            touching = [(one, other) for place, (one, mine) in enumerate(boxes) for other, theirs in boxes[place + 1:]
+                        if mine.overlaps(theirs)]
+            assert len(words) > 8 and touching == []
+
+
+@pytest.mark.parametrize("count", [2, 12, 16, 40])
+@pytest.mark.parametrize("width", [*paper.WIDTHS_IN, base.SCREEN_IN])
+def test_the_heatmap_has_numbers_one_can_read_or_a_scale(count, width):
+    layout = cores._layout(figures.Source(None, None, {}, width), count, 800)
+    left, _, square = layout.heatmap
+    assert layout.number_pt == 0 or layout.number_pt >= cores.LEAST_PT and count <= cores.ROOMY
+    assert layout.number_pt * 0.64 * 3 / 72 <= square / count  # three figures and room beside them
+    assert layout.number_pt > 0 or count > 12
+    assert left + square + (0 if layout.number_pt else 0.7) <= layout.width and layout.spread[2] > 1
+
+
+def test_ticks_that_would_touch_are_left_out_and_the_one_to_keep_stays():
+    axes = base.new_figure(0.6, 1).add_axes((0, 0.3, 1, 0.7))
+    axes.set_xscale("log")
+    axes.set_xlim(0.1, 30)
+    ticks.fixed(axes.xaxis, [0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 30])
+    ticks.thin(axes, 6, keep=1)
+    found = list(axes.xaxis.get_majorticklocs())
+    assert 1 in found and 2 <= len(found) < 6 and found == sorted(found)
 
 
 def test_bounds_that_pass_items_on_are_told_apart():
