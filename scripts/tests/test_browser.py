@@ -8,7 +8,9 @@ import re
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
+from matplotlib import image
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -44,6 +46,12 @@ found.kept = shown().map((row) => row.textContent + (row.parentElement.querySele
 found.status = input.parentElement.querySelector("[role=status]").textContent;
 found.requests = performance.getEntriesByType("resource").filter((one) => !one.name.startsWith("data:")).map((one) => one.name);
 found.wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+found.axes = Array.from(document.querySelectorAll(".axes a")).map((link) => {
+  const head = document.getElementById(link.hash.slice(1));
+  link.focus();
+  return {text: link.textContent, focused: document.activeElement === link, tag: head?.tagName, head: head?.textContent,
+    own: link.hash.startsWith("#axis-") ? head?.closest("section").getAttribute("aria-labelledby") === head?.id : null};
+});
 found.broken = Array.from(document.images).filter((image) => image.complete && image.naturalWidth === 0).length;
 found.background = getComputedStyle(document.body).backgroundColor;
 const probe = document.createElement("pre");
@@ -55,6 +63,13 @@ document.body.append(probe);
 LISTENS = '<script>window.probeErrors = []; window.addEventListener("error", (e) => window.probeErrors.push(e.message));</script>'
 
 
+def _chromium(folder, *arguments):
+    # Without a sandbox: containers seldom allow one, and the page is ours. Nothing may be fetched.
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1000,1400",
+               f"--user-data-dir={folder / 'profile'}", "--host-resolver-rules=MAP * ~NOTFOUND", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
 def _opened(page, folder, *flags):
     """What the probe found on a copy of the page."""
     text = page.read_text(encoding="utf-8")
@@ -62,11 +77,7 @@ def _opened(page, folder, *flags):
     at = text.rindex("</body>")
     copy = folder / "page.html"
     copy.write_text(text[:at] + PROBE + text[at:], encoding="utf-8")
-    # Without a sandbox: containers seldom allow one, and the page is ours. Nothing may be fetched.
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1000,1400",
-               f"--user-data-dir={folder / 'profile'}", "--host-resolver-rules=MAP * ~NOTFOUND", *flags, "--dump-dom",
-               copy.as_uri()]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = _chromium(folder, *flags, "--dump-dom", copy.as_uri())
     probe = re.search(r'<pre id="probe">(.*?)</pre>', done.stdout, re.DOTALL)
     assert probe, done.stderr[-2000:]
     return json.loads(html.unescape(probe.group(1)))
@@ -94,6 +105,13 @@ def test_a_filter_leaves_the_rows_that_match(found):
     assert found["status"] == f"{len(found['kept'])} of {found['all']} rows"
 
 
+def test_the_navigation_leads_to_each_axis_by_keyboard(found):
+    assert found["axes"][0] == {"text": "Queue", "focused": True, "tag": "H3", "head": "Queue", "own": None}
+    assert len(found["axes"]) == 5
+    for link in found["axes"][1:]:
+        assert link == {"text": link["head"], "focused": True, "tag": "H4", "head": link["head"], "own": True}
+
+
 def test_nothing_is_wider_than_the_window(found):
     assert found["wide"] <= 0
 
@@ -101,3 +119,12 @@ def test_nothing_is_wider_than_the_window(found):
 def test_it_is_dark_where_the_reader_is(demo, found, tmp_path):
     dark = _opened(demo / "report.html", tmp_path, "--blink-settings=preferredColorScheme=0")
     assert dark["errors"] == [] and dark["background"] != found["background"]
+
+
+def test_a_screenshot_shows_something(demo, tmp_path):
+    picture = tmp_path / "page.png"
+    done = _chromium(tmp_path, f"--screenshot={picture}", (demo / "report.html").as_uri())
+    assert picture.exists(), done.stderr[-2000:]
+    pixels = np.round(image.imread(picture)[..., :3] * 255).astype(np.uint32)
+    _, counts = np.unique(pixels @ [65536, 256, 1], return_counts=True)
+    assert pixels.shape[:2] == (1400, 1000) and len(counts) > 20 and counts.max() < 0.98 * counts.sum()

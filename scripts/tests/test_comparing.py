@@ -7,6 +7,8 @@ import json
 import make_records
 import pytest
 import runs
+from zeroipc_report import records, summary
+from zeroipc_report.ranks import holm
 from zeroipc_report.stats import Verdict
 from zeroipc_results import ResultsError, comparing, conditions
 from zeroipc_results.compare_command import main
@@ -33,6 +35,18 @@ def test_variants_are_paired_by_round_so_that_drift_cancels(pair):
     assert found.paired and row.verdict is Verdict.SLOWER and row.ratio.n == row.rounds == 10
     assert 1.09 < row.ratio.low <= row.ratio.median <= row.ratio.high < 1.11
     assert row.superiority == 0 and row.p_value == pytest.approx(2 / 2 ** 10) == row.p_holm
+
+
+def test_the_report_has_the_same_rank_test(tmp_path):
+    lines = runs.drifting({DEFAULT: 1, OTHER: 1.1, "queue/exchange/seq_cst/exp/compact": 1, "bound/pipe": 3})
+    folder = runs.write(tmp_path / "run", lines)
+    told = {one.variant: one for one in summary.comparisons(records.load(folder).frame)}
+    assert set(told) == {OTHER, "queue/exchange/seq_cst/exp/compact"}  # a bound bears no correction
+    for name, one in told.items():
+        (row,) = comparing.between_variants(read(folder).frame, DEFAULT, name).rows
+        assert one.p_value == row.p_value and one.verdict is row.verdict
+    assert [one.p_holm for one in told.values()] == holm([one.p_value for one in told.values()])
+    assert told[OTHER].p_value == pytest.approx(2 / 2 ** 10) and told[OTHER].p_holm == pytest.approx(2 * 2 / 2 ** 10)
 
 
 def test_sides_exchanged_the_other_is_faster(pair):

@@ -11,13 +11,14 @@ import pytest
 from conftest import DEMO
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.text import Text
 from zeroipc_report import figures, paper, records, summary
-from zeroipc_report.figures import base, latency, sweeps, ticks
+from zeroipc_report.figures import base, cores, latency, rows, sweeps, ticks
 from zeroipc_report.records import Point
 
 FIGURES = ("cells-queue-throughput-all", "cells-queue-pingpong-1P1C-8B-cap1024-100ms",
            "latency-queue-pingpong-1P1C-8B-cap1024-100ms", "policy-queue-throughput-by-contention",
-           "fairness-queue-2P2C-8B-cap1024-100ms", "cores")
+           "fairness-queue-2P2C-8B-cap1024-100ms", "cores", "throughput-queue-by-workers")
 GOLDEN = DEMO.parent / "golden"
 AXES = base.new_figure(3, 3).add_subplot()
 SETTINGS = settings(max_examples=100, derandomize=True, database=None, deadline=None)
@@ -117,7 +118,44 @@ def test_points_along_an_axis_differ_in_nothing_else():
     lines = sweeps.lines_of(points, "payload_bytes")
     assert [[point.payload_bytes for point in line] for line in lines] == [[8, 64], [8, 64]]
     assert [{point.capacity for point in line} for line in lines] == [{16}, {1024}]
-    assert sweeps.lines_of(points, "workers") == []  # 1P1C is a category
+    assert sweeps.lines_of(points, "workers") == []
+
+
+def test_pairs_of_producers_and_consumers_are_a_number_and_other_shapes_are_not():
+    def at(producers, consumers, **more):
+        return Point("throughput", producers, consumers, 8, 1024, 10**8, **more)
+
+    shapes = [at(4, 4), at(1, 2), at(2, 1), at(1, 1), at(2, 2), at(4, 2)]
+    hosted = [at(1, 1, host="threads"), at(2, 2, placement="smt"), at(1, 1, workload="think 9 ns", axes=(("think_ns", 9),))]
+    (line,) = sweeps.lines_of([*shapes, *hosted, at(1, 0), at(8, 4)], "workers")
+    assert [(point.workers, point.axis("workers")) for point in line] == [("1P1C", 2), ("2P2C", 4), ("4P4C", 8)]
+    both = sweeps.lines_of([at(1, 1), at(2, 2), at(1, 0), at(2, 0)], "workers")
+    assert sorted([point.workers for point in one] for one in both) == [["1P1C", "2P2C"], ["1W", "2W"]]
+
+
+@pytest.mark.parametrize("counters, strips", [
+    ({}, ["retries"]), ({"cycles": "unknown", "cache-misses": "unknown"}, ["retries"]), ({"cycles": 4000}, ["retries", "cycles"]),
+    ({"cycles": 4000, "cache-misses": 0}, ["retries", "cycles", "cache_misses"])])
+def test_queues_are_drawn_by_pairs_with_a_strip_for_all_that_was_counted(write, counters, strips):
+    lines = make_records.records(full=True, rounds=6)
+    for line in lines:
+        for number, worker in enumerate(line["workers"]):
+            worker.update(retries=number, **({"counters": counters} if counters else {}))
+    analysis = summary.analyse(records.load(write([line for line in lines if line["mode"] == "throughput"])))
+    with figures.style():
+        (drawing,) = [one for one in sweeps.draw(figures.source_of(analysis)) if one.name == "throughput-queue-by-workers"]
+    assert set(drawing.data["at"]) == {2, 4} and "bound/fetch_add" in set(drawing.data["variant"])
+    panels = drawing.figure.axes
+    assert [axes.get_ylabel().split("\n")[0] for axes in panels] == ["million operations per second"] + [
+        sweeps.STRIPS[name] for name in strips]
+    assert panels[-1].get_xlabel() == sweeps.PAIRS and {axes.get_xlim() for axes in panels} == {panels[0].get_xlim()}
+    for axes, name in zip(panels[1:], strips):
+        own = drawing.data[drawing.data["variant"] == make_records.DEFAULT]
+        expected = own.groupby("at")[name].median()
+        drawn = axes.get_lines()[0]
+        assert list(drawn.get_xdata()) == [2, 4] and drawn.get_ydata() == pytest.approx(expected.to_numpy())
+        assert sweeps.SAID[name] in drawing.caption
+    assert set(drawing.data["cycles"].notna()) == {"cycles" in strips}
 
 
 def _swept():
@@ -170,6 +208,47 @@ def test_paper_figures_have_their_width_and_embedded_fonts(demo, tmp_path):
             box = [float(one) for one in re.search(rb"/MediaBox \[ ([\d. ]+) \]", content)[1].split()]
             assert box[2] / 72 == pytest.approx(width, rel=0.02)
             assert b"FontFile2" in content and b"/Type3" not in content
+
+
+@pytest.mark.parametrize("width", paper.WIDTHS_IN)
+@pytest.mark.parametrize("family", [rows, cores])
+def test_every_run_and_the_heatmap_fit_a_paper_and_no_words_touch(demo, tmp_path, family, width):
+    with figures.style(paper=True):
+        drawn = list(family.draw(figures.source_of(summary.analyse(records.load(demo)), width)))
+        assert [one.name.split("-")[0] for one in drawn] == (["cores"] if family is cores else ["cells", "cells"])
+        for drawing in drawn:
+            paper._save(drawing, width, tmp_path / "one.pdf")
+            content = (tmp_path / "one.pdf").read_bytes()
+            box = [float(one) for one in re.search(rb"/MediaBox \[ ([\d. ]+) \]", content)[1].split()]
+            assert box[2] / 72 == pytest.approx(width, rel=0.02)
+            assert b"FontFile2" in content and b"/Type3" not in content
+            words = [text for text in drawing.figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+            renderer = drawing.figure.canvas.get_renderer()
+            boxes = [(text.get_text(), text.get_window_extent(renderer).padded(-1)) for text in words]
+            touching = [(one, other) for place, (one, mine) in enumerate(boxes) for other, theirs in boxes[place + 1:]
+                        if mine.overlaps(theirs)]
+            assert len(words) > 8 and touching == []
+
+
+@pytest.mark.parametrize("count", [2, 12, 16, 40])
+@pytest.mark.parametrize("width", [*paper.WIDTHS_IN, base.SCREEN_IN])
+def test_the_heatmap_has_numbers_one_can_read_or_a_scale(count, width):
+    layout = cores._layout(figures.Source(None, None, {}, width), count, 800)
+    left, _, square = layout.heatmap
+    assert layout.number_pt == 0 or layout.number_pt >= cores.LEAST_PT and count <= cores.ROOMY
+    assert layout.number_pt * 0.64 * 3 / 72 <= square / count  # three figures and room beside them
+    assert layout.number_pt > 0 or count > 12
+    assert left + square + (0 if layout.number_pt else 0.7) <= layout.width and layout.spread[2] > 1
+
+
+def test_ticks_that_would_touch_are_left_out_and_the_one_to_keep_stays():
+    axes = base.new_figure(0.6, 1).add_axes((0, 0.3, 1, 0.7))
+    axes.set_xscale("log")
+    axes.set_xlim(0.1, 30)
+    ticks.fixed(axes.xaxis, [0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 30])
+    ticks.thin(axes, 6, keep=1)
+    found = list(axes.xaxis.get_majorticklocs())
+    assert 1 in found and 2 <= len(found) < 6 and found == sorted(found)
 
 
 def test_bounds_that_pass_items_on_are_told_apart():

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
+from zeroipc_report.ranks import (_rank_sums, holm, independent_p, independent_superiority, pair_rank, paired_p,
+                                  paired_superiority, ratio_of_independent)
 from zeroipc_report.stats import Better
-from zeroipc_results.ranks import (_rank_sums, holm, independent_p, independent_superiority, pair_rank, paired_p,
-                                   paired_superiority, ratio_of_independent)
 
 VALUES = st.lists(st.floats(0.5, 500, allow_nan=False), min_size=1, max_size=12, unique=True)
 

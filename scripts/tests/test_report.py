@@ -13,7 +13,7 @@ import make_records
 import pytest
 from conftest import SCRIPTS
 from zeroipc_report import __main__ as command
-from zeroipc_report import figures, markdown, page, records, summary, tables, threats
+from zeroipc_report import figures, markdown, page, records, summary, tables, threats, wording
 
 
 class _Page(HTMLParser):
@@ -76,6 +76,19 @@ def test_the_sections_stand_in_their_order(page_text):
     assert order == sorted(order)
 
 
+def test_each_axis_of_a_structure_is_a_section_that_the_navigation_names(page_text):
+    axes = page_text.split('<nav aria-label="Verdicts by structure and axis"')[1].split("</nav>")[0]
+    links = re.findall(r'<a href="#(axis-[^"]+)"><span class="hidden">([^<]*)</span>([^<]*)</a>', axes)
+    assert [target for target, _, _ in links] == [f"axis-queue-{axis}" for axis in
+                                                  ("algorithm", "ordering", "backoff", "several-axes")]
+    assert axes.count("<li>") == axes.count("</li>") == 1 + len(links) and 'href="#verdicts-queue">Queue<' in axes
+    assert '<h3 id="verdicts-queue">Queue</h3>' in page_text and 'href="#figures-queue">Figures of the queue' in page_text
+    for target, *text in links:  # what a link is called, its section's heading is called
+        section = page_text.split(f'<section aria-labelledby="{target}">\n')[1].split("</section>")[0]
+        assert section.startswith(f'<h4 id="{target}">{"".join(text)}</h4>') and section.count("<h4") == 1
+        assert re.search(r"\d+ comparisons? with the default: ", section) and "<li>" in section
+
+
 def test_figures_are_in_the_page_and_described(demo, page_text):
     labels = re.findall(r'<svg role="img" aria-labelledby="([^"]+)"', page_text)
     assert len(labels) == len(list((demo / "figures").glob("*.svg"))) > 4
@@ -93,6 +106,27 @@ def test_verdicts_targets_and_failures_are_told(page_text):
     assert re.search(r'<dt>governor</dt><dd>\s*<span class="unknown">unknown</span>', page_text)
     assert "drawn from the seed 7" in text
     assert "7 cells are oversubscribed" in text
+
+
+def test_every_comparison_has_its_rank_test_in_the_page_and_in_markdown(demo, page_text):
+    ones = summary.analyse(records.load(demo)).comparisons
+    wanted = [wording.p_text(one.p_holm) for one in ones]
+    assert len(set(wanted)) > 1 and "-" not in wanted
+    rows = page_text.split('id="table-every"')[1].split("</table>")[0].split("<tr ")[1:]
+    assert [re.findall(r'data-sort="[^"]*">([^<]*)<', row)[1].replace("&lt;", "<") for row in rows] == wanted
+    table = (demo / "report.md").read_text(encoding="utf-8").split("## Every verdict\n")[1].split("## Every cell")[0]
+    assert [line.split(" | ")[6] for line in table.splitlines() if line.startswith("| queue")] == list(
+        map(markdown.escaped, wanted))
+    assert "Holm's correction" in table and "Holm&#39;s correction" in page_text
+
+
+def test_without_a_pair_of_runs_there_is_no_rank_test(write):
+    lines = make_records.records(rounds=2)
+    for line in lines:
+        if line["is_default"]:
+            make_records.fail(line)
+    ones = summary.analyse(records.load(write(lines))).comparisons
+    assert ones and {wording.p_text(one.p_holm) for one in ones} == {"-"}
 
 
 def test_text_from_records_is_escaped(write):
@@ -183,8 +217,8 @@ def test_bad_usage(arguments, capsys):
 def test_the_other_parts_are_there(demo):
     text = (demo / "report.md").read_text(encoding="utf-8")
     order = [text.index(f"## {heading}\n") for heading in
-             ("Verdicts", "Threats to validity", "Numbers to show", "The machine and its noise", "Every cell",
-              "Flagged runs", "Figures")]
+             ("Verdicts", "Threats to validity", "Numbers to show", "The machine and its noise", "Every verdict",
+              "Every cell", "Flagged runs", "Figures")]
     assert order == sorted(order)
     assert "the ticket queue beats the exchange queue" in text
     for name in re.findall(r"\((figures/[^)]+)\)", text):

@@ -24,7 +24,7 @@ WHERE = "1P1C, 8 B, capacity 1024"
 def _one(median, low, high, n=10, mode="throughput", rounds=10, variant=NAME, **more):
     better = Better.HIGHER if mode == "throughput" else Better.LOWER
     ratio = Estimate(median, low, high, n)
-    fields = {"flagged_rounds": 0, "moved_rounds": 0, "oversubscribed": False, **more}
+    fields = {"flagged_rounds": 0, "moved_rounds": 0, "oversubscribed": False, "p_value": math.nan, "p_holm": math.nan, **more}
     return Comparison(Point(mode, 1, 1, 8, 1024, 10**8), variant, DEFAULT, better, ratio, judge(ratio, better), rounds,
                       **fields)
 

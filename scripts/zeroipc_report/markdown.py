@@ -8,7 +8,7 @@ from typing import Iterator, List, Sequence
 from . import resolution, wording
 from .figures import Drawn
 from .findings import findings
-from .page import heading, suite, target_row
+from .page import RANK_TEST, heading, suite, target_row, verdict_row
 from .summary import Analysis, flag_rows
 from .threats import noise, threats
 
@@ -61,6 +61,11 @@ def _lines(analysis: Analysis, figures: Sequence[Drawn]) -> Iterator[str]:
          row["result"] + (f": {row['note']}" if row["note"] else "")) for row in rows])
     yield "## The machine and its noise\n"
     yield from table(("What", "Figure"), [*noise(analysis), ("resolution", resolution.statement(folder.folder, machine))])
+    yield "## Every verdict\n"
+    every = table(("Variant", "Axis", "What", "Point", "Ratio [95%]", "Verdict", "Rank test, p (Holm)", "Rounds", "Flagged"), [
+        tuple(row[key] for key in ("variant", "axis", "mode", "point", "ratio", "word", "p", "rounds", "flagged"))
+        for row in map(verdict_row, analysis.comparisons)])
+    yield from [*every, f"{RANK_TEST}\n"] if every else ["There is none.\n"]
     yield "## Every cell\n"
     yield from table(("Point", "Variant", "Median [95%]", "Unit", "n", "Flagged", "Failed"), [
         (f"{wording.MODES[one.point.mode]}, {wording.point_label(one.point)}", one.variant,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
@@ -45,7 +46,7 @@ def context(analysis: Analysis, figures: Sequence[Drawn]) -> Dict[str, Any]:
         "warnings": [*folder.warnings, *_interrupted(folder)],
         "tally": wording.tally(compared) if compared else "",
         "findings": [_axis(one) for one in told],
-        "verdicts": [_verdict(one) for one in compared],
+        "verdicts": [verdict_row(one) for one in compared],
         "targets": [target_row(one) for one in analysis.targets],
         "kills": kills.texts(frame),
         "sections": _sections(figures, told),
@@ -85,8 +86,8 @@ def _interrupted(folder: RunFolder) -> List[str]:
 
 def _axis(one: AxisFindings) -> Dict[str, Any]:
     counts = ", ".join(f"{verdict.value} {count}" for verdict, count in one.counts.items() if count)
-    return {"structure": one.structure, "axis": one.axis, "shared": one.shared, "counts": counts,
-            "total": sum(one.counts.values()),
+    return {"id": f"axis-{one.structure}-{one.axis.replace(' ', '-')}", "structure": one.structure, "axis": one.axis,
+            "shared": one.shared, "counts": counts, "total": sum(one.counts.values()),
             "sentences": [{"word": heading(of), "kind": heading(of).replace(" ", "-"), "sentence": text}
                           for of, text in one.sentences]}
 
@@ -100,12 +101,14 @@ def _kind(one: Comparison) -> str:
     return one.verdict.name.lower().replace("_", "-")
 
 
-def _verdict(one: Comparison) -> Dict[str, str]:
+def verdict_row(one: Comparison) -> Dict[str, str]:
+    """A row of the table of all comparisons, in words."""
     return {"word": one.verdict.value, "kind": _kind(one), "variant": one.variant,
             "axis": policies.axis_of(one.variant, one.baseline) or SEVERAL, "mode": wording.MODES[one.point.mode],
             "point": wording.point_label(one.point), "ratio": wording.ratio_text(one.ratio) if one.ratio.n else "-",
             "sort": f"{one.ratio.median:.6g}" if one.ratio.n else "", "sentence": wording.verdict_sentence(one),
-            "rounds": wording.rounds_text(one.ratio.n, one.rounds), "flagged": str(one.flagged_rounds)}
+            "rounds": wording.rounds_text(one.ratio.n, one.rounds), "flagged": str(one.flagged_rounds),
+            "p": wording.p_text(one.p_holm), "p_sort": "" if isnan(one.p_holm) else f"{one.p_holm:.6g}"}
 
 
 def target_row(one: Target) -> Dict[str, str]:
@@ -156,6 +159,12 @@ def _coverage(rounds: int) -> str:
     return ", ".join(f"{stats.coverage(n) * 100:.1f}% with {n}" for n in known)
 
 
+RANK_TEST = ("Secondary to the verdict: Wilcoxon's signed-rank test of the rounds' ratios against 1, two-sided, with "
+             "Holm's correction over all comparisons of the report. Below 0.05, such a difference is unlikely to be of "
+             "chance, however many were looked at; how large it is, only the interval says. With few rounds and many "
+             "comparisons no p can be small.")
+
+
 def method(folder: RunFolder) -> Dict[str, Any]:
     """How it was measured, as the records say."""
     frame = folder.frame
@@ -172,4 +181,5 @@ def method(folder: RunFolder) -> Dict[str, Any]:
         "loaded": bool(any(point.axis("load_percent") for point in frame["point"])),
         "band": f"{stats.BAND * 100:.0f}", "level": f"{stats.LEVEL * 100:.0f}",
         "alarms": f"{(1 - stats.LEVEL) * 100:.0f}", "fewest": stats.FEWEST_ROUNDS, "coverage": _coverage(rounds),
+        "rank_test": RANK_TEST,
     }

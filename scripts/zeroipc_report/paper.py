@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Iterator, List, Optional
 
 from . import wording
-from .figures import Source, behaviour, latency, policy, source_of, style, sweeps
+from .figures import drawings, source_of, style
 from .figures.base import Drawing, tight_box
 from .summary import Analysis, CellSummary, Comparison
 
 WIDTHS_IN = (3.3, 7.0)
-FAMILIES = (policy, sweeps, latency, behaviour)
 SPECIAL = {"\\": r"\textbackslash{}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}",
            "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 
@@ -22,18 +21,13 @@ def write(analysis: Analysis, target: Path) -> List[Path]:
     written = []
     with style(paper=True):
         for width in WIDTHS_IN:
-            for drawing in _drawings(source_of(analysis, width)):
+            for drawing in drawings(source_of(analysis, width)):
                 path = target / f"{drawing.name}-{width:g}in.pdf"
                 _save(drawing, width, path)
                 written.append(path)
     table = target / "verdicts.tex"
     table.write_text("\n".join(_table(analysis)) + "\n", encoding="utf-8")
     return [*written, table]
-
-
-def _drawings(source: Source) -> Iterator[Drawing]:
-    for family in FAMILIES:
-        yield from family.draw(source)
 
 
 def _save(drawing: Drawing, width: float, path: Path) -> None:

@@ -53,9 +53,10 @@ class Point:
         return (*own, *(one for one in self.axes if one[0] not in names))
 
     def axis(self, name: str) -> Any:
-        """The value of an axis, also of `workers`, `payload_bytes` and `capacity`; None where the point has it not."""
+        """The value of an axis, also of `workers`, `payload_bytes` and `capacity`; None where the point has it not. Workers
+        are a number where they have no roles or as many have the one as the other; 1P2C is a category."""
         if name == "workers":
-            return self.producers if self.consumers == 0 else None
+            return self.producers + self.consumers if self.consumers in (0, self.producers) else None
         if name in ("payload_bytes", "capacity"):
             return getattr(self, name)
         return dict(self.axes).get(name)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any, List, Tuple
 
 import numpy as np
 import pandas as pd
 
+from .ranks import holm, paired_p
 from .records import PLAIN, Point, RunFolder
 from .stats import FEWEST_ROUNDS, Better, Estimate, Verdict, estimate_median, judge, paired_ratios
 
@@ -52,6 +54,8 @@ class Comparison:
     flagged_rounds: int  # of those used: either run flagged for more than being oversubscribed
     moved_rounds: int  # of those used: cores separate for one run and shared for the other
     oversubscribed: bool
+    p_value: float  # of the rank test (Wilcoxon's of signed ranks, paired by round) of this one alone; NaN: no test
+    p_holm: float  # the same, corrected over all comparisons; secondary: no verdict goes by it
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ def cells(frame: pd.DataFrame) -> List[CellSummary]:
 
 def comparisons(frame: pd.DataFrame) -> List[Comparison]:
     """Every variant and peer against the default of its structure at the same point, in the points' order; kills are not
-    judged. A point is of one host: threads are compared with threads."""
+    judged. A point is of one host: threads are compared with threads. Rank tests are corrected over all of them."""
     variants = frame[(frame["kind"] != "bound") & (frame["mode"] != "kill")]
     found = []
     for (point, _), rows in variants.groupby(["point", "structure"], sort=False):
@@ -108,7 +112,8 @@ def comparisons(frame: pd.DataFrame) -> List[Comparison]:
             continue
         for variant, others in rows[~rows["is_default"]].groupby("variant", sort=True):
             found.append(_compare(point, variant, others, defaults))
-    return sorted(found, key=lambda one: (one.point.order, one.variant))
+    ordered = sorted(found, key=lambda one: (one.point.order, one.variant))
+    return [replace(one, p_holm=p) for one, p in zip(ordered, holm([one.p_value for one in ordered]))]
 
 
 def _compare(point: Point, variant: str, rows: pd.DataFrame, defaults: pd.DataFrame) -> Comparison:
@@ -117,7 +122,8 @@ def _compare(point: Point, variant: str, rows: pd.DataFrame, defaults: pd.DataFr
     better = better_of(point.mode)
     flagged, moved = _disturbed(rows, defaults, ratios.index)
     return Comparison(point, variant, defaults.iloc[0]["variant"], better, ratio, judge(ratio, better),
-                      _rounds(rows, defaults), flagged, moved, bool(rows["oversubscribed"].any()))
+                      _rounds(rows, defaults), flagged, moved, bool(rows["oversubscribed"].any()),
+                      paired_p(ratios.to_numpy()), math.nan)
 
 
 def _rounds(one: pd.DataFrame, other: pd.DataFrame) -> int:

@@ -65,6 +65,11 @@ def in_unit(value: float, mode: str) -> float:
     return value / 1e6 if better_of(mode) is Better.HIGHER else value
 
 
+def p_text(value: float) -> str:
+    """A p-value, or a dash where there was no test."""
+    return "-" if math.isnan(value) else f"{value:.3f}" if value >= 0.001 else "<0.001"
+
+
 def interval(low: float, high: float, digits: int = 3) -> str:
     """An interval in brackets, or a dash where there is none."""
     if math.isnan(low) or math.isnan(high):

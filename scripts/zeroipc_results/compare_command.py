@@ -223,7 +223,7 @@ def _texts(row: Row, compared: Comparison) -> List[str]:
     return [f"{wording.MODES[mode].lower()}, {name}", _median(row.a, mode), _median(row.b, mode),
             wording.ratio_text(row.ratio) if row.ratio.n else "-",
             f"{row.ratio.n}" if row.ratio.n == row.rounds else f"{row.ratio.n}/{row.rounds}",
-            row.verdict.value if row.is_variant else "control", _share(row.superiority), _p(row.p_holm),
+            row.verdict.value if row.is_variant else "control", _share(row.superiority), wording.p_text(row.p_holm),
             str(row.flagged)]
 
 
@@ -233,10 +233,6 @@ def _median(one: Estimate, mode: str) -> str:
 
 def _share(value: float) -> str:
     return "-" if value != value else f"{value * 100:.0f}%"
-
-
-def _p(value: float) -> str:
-    return "-" if value != value else (f"{value:.3f}" if value >= 0.001 else "<0.001")
 
 
 def _write_json(answer: Dict[str, Any], where: str) -> None:

@@ -10,12 +10,13 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import pandas as pd
 
 from zeroipc_report import wording
+from zeroipc_report.ranks import (holm, independent_p, independent_superiority, paired_p, paired_superiority,
+                                  ratio_of_independent)
 from zeroipc_report.records import Point
 from zeroipc_report.stats import BAND, Better, Estimate, Verdict, estimate_median, judge, paired_ratios
 from zeroipc_report.summary import better_of
 
 from .places import ResultsError
-from .ranks import (holm, independent_p, independent_superiority, paired_p, paired_superiority, ratio_of_independent)
 
 
 @dataclass(frozen=True)

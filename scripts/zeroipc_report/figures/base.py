@@ -81,6 +81,11 @@ class Source:
     width: float = SCREEN_IN  # inches
 
     @property
+    def paper(self) -> bool:
+        """Whether it is for print at its own size: smaller letters, no title inside the figure."""
+        return self.width < SCREEN_IN
+
+    @property
     def narrow(self) -> bool:
         """Whether it is for a column of print, without room for words beside the data."""
         return self.width < 5

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Dict, Iterator, List, Sequence, Tuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from .. import wording
 from ..points import VALUE, Point
@@ -17,31 +15,14 @@ from ..stats import BAND, Better, Estimate, Verdict, estimate_median
 from ..summary import CAS, FETCH_ADD, MUTEX, Comparison, better_of, bounds_at
 from . import ticks
 from .base import CROWDED_COLOUR, DEFAULT_COLOUR, Drawing, Look, Source, new_figure, point_slug, tip
+from .rows_layout import MECHANISMS, SCREEN, Group, Layout, layout_of
 
-ROW_IN, HEADING_IN, TICKS_IN, TOP_IN = 0.2, 0.3, 0.3, 0.62
 MOST_ROWS = 40  # of a figure: what a page of paper holds
 RASTER_FROM = 300  # dots of a figure, from which on they are a picture inside it
 COUNTERS = {FETCH_ADD: "--", CAS: ":", MUTEX: "-."}  # lines across the rows: nothing is passed on there
 NEGLIGIBLE = 0.001  # of a count an operation: below it the scale is linear
-MECHANISMS = {"retries": "retries\nan operation", "refused": "full, empty\nan operation",
-              "fairness": "fairness\n(Jain; 1: equal)", "cycles": "cycles\nan operation",
-              "cache_misses": "cache misses\nan operation"}
 VERDICT_COLOURS = {Verdict.FASTER: "#006b4c", Verdict.SLOWER: "#a33f00", Verdict.EQUIVALENT: "#005a8f",
                    Verdict.CANNOT_TELL: "#585858"}
-
-Group = Tuple[Point, List[str]]
-
-
-@dataclass(frozen=True)
-class _Columns:
-    """Where the columns of a figure stand, in inches from its left."""
-
-    names: float
-    values: Tuple[float, float]
-    ratios: Tuple[float, float]
-    words: float
-    mechanisms: Dict[str, Tuple[float, float]]
-    width: float
 
 
 def draw(source: Source) -> Iterator[Drawing]:
@@ -64,7 +45,7 @@ def _packed(groups: Sequence[Group]) -> List[List[Group]]:
     packs: List[List[Group]] = []
     room = 0.0
     for group in groups:
-        rows = len(group[1]) + (HEADING_IN + TICKS_IN) / ROW_IN
+        rows = len(group[1]) + (SCREEN.heading + SCREEN.ticks) / SCREEN.row
         if not packs or rows > room:
             packs.append([])
             room = MOST_ROWS + 6
@@ -77,30 +58,30 @@ def _draw(source: Source, structure: str, mode: str, groups: List[Group], place:
     cells = {group: _cell_runs(source.frame, *group) for group in ((point, name) for point, names in groups
                                                                    for name in names)}
     data = pd.concat(list(cells.values()))
-    columns = _columns(source, data, groups)
-    figure = new_figure(columns.width, TOP_IN + sum(_height(names) for _, names in groups))
+    layout = layout_of(source, data, groups, mode)
+    figure = new_figure(layout.width, layout.top + sum(layout.height(names) for _, names in groups))
     tips: Dict[str, str] = {}
     compared = source.ratios()
     raster = len(data) > RASTER_FROM
     limits = _ratio_limits([compared[key] for key in cells if key in compared])
-    top = TOP_IN
+    top = layout.top
     for point, names in groups:
-        panels = _panels(figure, columns, top, names)
-        _heading(figure, top, point, bool(data[data["point"] == point]["oversubscribed"].any()))
+        panels = layout.panels(figure, top, names)
+        layout.write_heading(figure, top, point)
         here = {name: cells[(point, name)] for name in names}
-        _values(panels["values"], mode, here, source.looks, raster, tips)
+        _values(panels["values"], mode, here, source.looks, layout, raster, tips)
         for row, name in enumerate(names):
             if (point, name) in compared:
-                _ratio(panels["ratios"], row, compared[(point, name)], source.looks[name], columns, tips)
-        _ratio_axes(panels["ratios"], limits)
-        for column in columns.mechanisms:
-            _mechanism(panels[column], column, here, source.looks, raster, data[column].dropna())
-        top += _height(names)
+                _ratio(panels["ratios"], row, compared[(point, name)], source.looks[name], layout, tips)
+        _ratio_axes(panels["ratios"], limits, layout)
+        for column in layout.mechanisms:
+            _mechanism(panels[column], column, here, source.looks, layout, raster, data[column].dropna())
+        top += layout.height(names)
     number, of = place
     first = groups[0][0]
     which = f", part {number} of {of}" if of > 1 else ""
     title = f"{wording.MODES[mode]} of the {structure}: every run, its ratio to the default, and the mechanism{which}"
-    _headers(figure, columns, mode, title)
+    layout.write_heads(figure, title)
     caption = ("A row a cell. Left, every dot is a run in fresh processes, the rounds one above the other, the first on "
                "top; the white mark is the median, the bar its 95% interval. Hollow: a run with a flag other than "
                "oversubscribed; square: on CPUs that shared a core. Two heaps in a row mean that the cell has two ways "
@@ -134,89 +115,31 @@ def _table(data: pd.DataFrame, mode: str) -> pd.DataFrame:
                   VALUE[mode], "separate_cores", "oversubscribed", "flags", *MECHANISMS]]
 
 
-# --- layout -----------------------------------------------------------------------------------------------------
-
-def _height(names: Sequence[str]) -> float:
-    return HEADING_IN + TICKS_IN + len(names) * ROW_IN
-
-
-def _columns(source: Source, data: pd.DataFrame, groups: Sequence[Group]) -> _Columns:
-    names = 0.068 * max(len(_label(name)) for _, names in groups for name in names) + 0.15
-    known = [name for name in MECHANISMS if data[name].notna().any()
-             and (name == "fairness" or (data[name] > 0).any())]
-    left = names + 3.0 + 0.25
-    right = left + 2.1 + 1.95
-    mechanisms = {name: (right + 0.12 + 1.02 * index, 0.85) for index, name in enumerate(known)}
-    return _Columns(names, (names, 3.0), (left, 2.1), left + 2.1 + 0.08, mechanisms,
-                    right + 0.12 + 1.02 * len(known))
-
-
-def _label(name: str) -> str:
-    return name if name.startswith("bound/") else name.split("/", 1)[1]
-
-
-def _panels(figure: Figure, columns: _Columns, top: float, names: Sequence[str]) -> Dict[str, Axes]:
-    width, height = figure.get_size_inches()
-    places = {"values": columns.values, "ratios": columns.ratios, **columns.mechanisms}
-    tall = len(names) * ROW_IN
-    bottom = height - top - HEADING_IN - tall
-    panels = {}
-    for name, (left, wide) in places.items():
-        axes = figure.add_axes((left / width, bottom / height, wide / width, tall / height))
-        axes.set_ylim(len(names) - 0.5, -0.5)
-        axes.set_yticks([])
-        axes.spines["left"].set_visible(False)
-        axes.tick_params(axis="x", labelsize=7.5, length=2.5, pad=2)
-        axes.hlines(range(len(names)), 0, 1, transform=axes.get_yaxis_transform(), colors="#ececec", linewidth=0.7,
-                    zorder=0)
-        panels[name] = axes
-    panels["values"].set_yticks(range(len(names)), [_label(name) for name in names], fontsize=8.5)
-    panels["values"].tick_params(axis="y", length=0)
-    return panels
-
-
-def _heading(figure: Figure, top: float, point: Point, crowded: bool) -> None:
-    width, height = figure.get_size_inches()
-    text = wording.point_label(point) + (": oversubscribed, more workers than CPUs" if crowded else "")
-    figure.text(0.08 / width, 1 - (top + HEADING_IN - 0.06) / height, text, fontweight="bold", fontsize=8.5,
-                va="bottom")
-
-
-def _headers(figure: Figure, columns: _Columns, mode: str, title: str) -> None:
-    width, height = figure.get_size_inches()
-    figure.text(0.08 / width, 1 - 0.06 / height, title, fontweight="bold", fontsize=10, va="top")
-    heads = {columns.values[0]: {"throughput": "million operations per second", "pingpong":
-                                 "round trip, ns (logarithmic)", "latency": "99th percentile, ns (logarithmic)",
-                                 "kill": "survivors' million operations per second"}[mode],
-             columns.ratios[0]: f"multiple of the default's {wording.QUANTITIES[mode]}\n"
-                                f"({'right' if better_of(mode) is Better.HIGHER else 'left'} is faster)",
-             columns.words: "median [95%], verdict",
-             **{left: MECHANISMS[name] for name, (left, _) in columns.mechanisms.items()}}
-    for left, text in heads.items():
-        figure.text(left / width, 1 - (TOP_IN + 0.04) / height, text, fontsize=8, color="#444444", va="bottom")
-
-
 # --- columns ----------------------------------------------------------------------------------------------------
 
-def _values(axes: Axes, mode: str, cells: Dict[str, pd.DataFrame], looks: Dict[str, Look], raster: bool,
-            tips: Dict[str, str]) -> None:
+def _values(axes: Axes, mode: str, cells: Dict[str, pd.DataFrame], looks: Dict[str, Look], layout: Layout,
+            raster: bool, tips: Dict[str, str]) -> None:
     shown = pd.concat(list(cells.values()))
     scale = _value_scale(axes, mode, cells)
-    dots = _Dots(9)
+    dots = _Dots(layout.sizes.dot)
     if bool(shown["oversubscribed"].any()):
         axes.set_facecolor(CROWDED_COLOUR)
     for row, (name, rows) in enumerate(cells.items()):
         values = wording.in_unit(1.0, mode) * rows["value"]
         if values.median() > scale:
-            axes.text(0.99, row, f"{wording.number(values.median())}, beyond this scale", ha="right", va="center",
-                      fontsize=7.5, color="#444444", transform=axes.get_yaxis_transform())
+            beyond = " \N{RIGHTWARDS ARROW}" if layout.paper else ", beyond this scale"
+            axes.text(0.99, row, wording.number(values.median()) + beyond, ha="right", va="center", fontsize=layout.sizes.word_pt,
+                      color="#444444", transform=axes.get_yaxis_transform(), zorder=5,
+                      bbox={"facecolor": axes.get_facecolor(), "edgecolor": "none", "pad": 0.8})
             continue
         dots.add(row, values.to_numpy(), rows, looks[name].colour)
-        _median(axes, row, estimate_median(values.to_numpy()), looks[name], tips,
+        _median(axes, row, estimate_median(values.to_numpy()), looks[name], layout, tips,
                 f"{name}: median {{}} {wording.UNITS[mode]}, {len(values)} runs")
         if name in COUNTERS:
             axes.axvline(values.median(), color="black", linestyle=COUNTERS[name], linewidth=1, zorder=1)
     dots.draw(axes, raster)
+    if layout.paper:
+        ticks.thin(axes, layout.sizes.tick_pt)
 
 
 def _value_scale(axes: Axes, mode: str, cells: Dict[str, pd.DataFrame]) -> float:
@@ -261,28 +184,35 @@ class _Dots:
                          facecolors="none" if hollow else colours, edgecolors=colours, rasterized=raster, zorder=2)
 
 
-def _median(axes: Axes, row: int, estimate: Estimate, look: Look, tips: Dict[str, str], text: str) -> None:
+def _median(axes: Axes, row: int, estimate: Estimate, look: Look, layout: Layout, tips: Dict[str, str],
+            text: str) -> None:
     if estimate.has_interval:
-        axes.hlines(row, estimate.low, estimate.high, colors=look.colour, linewidth=2.2, zorder=3)
-    mark, = axes.plot([estimate.median], [row], marker=look.marker, markersize=6, markerfacecolor="white",
-                      markeredgecolor=look.colour, markeredgewidth=1.4, linestyle="none", zorder=4)
+        axes.hlines(row, estimate.low, estimate.high, colors=look.colour, linewidth=layout.sizes.mark_pt * 0.37, zorder=3)
+    mark, = axes.plot([estimate.median], [row], marker=look.marker, markersize=layout.sizes.mark_pt, markerfacecolor="white",
+                      markeredgecolor=look.colour, markeredgewidth=layout.sizes.mark_pt * 0.23, linestyle="none", zorder=4)
     shown = wording.number(estimate.median) + (f" {wording.interval(estimate.low, estimate.high)}"
                                                if estimate.has_interval else "")
     tip(tips, mark, text.format(shown))
 
 
-def _ratio(axes: Axes, row: int, one: Comparison, look: Look, columns: _Columns, tips: Dict[str, str]) -> None:
+def _ratio(axes: Axes, row: int, one: Comparison, look: Look, layout: Layout, tips: Dict[str, str]) -> None:
     if one.ratio.n == 0:
         return
     if one.ratio.has_interval:
-        axes.hlines(row, one.ratio.low, one.ratio.high, colors=look.colour, linewidth=2.2, zorder=3)
-    mark, = axes.plot([one.ratio.median], [row], marker=look.marker, markersize=6, color=look.colour, zorder=4)
+        axes.hlines(row, one.ratio.low, one.ratio.high, colors=look.colour, linewidth=layout.sizes.mark_pt * 0.37, zorder=3)
+    # Where there is no room for the word, a hollow mark is what one cannot tell.
+    hollow = layout.sizes.words == 0 and one.verdict is Verdict.CANNOT_TELL
+    mark, = axes.plot([one.ratio.median], [row], marker=look.marker, markersize=layout.sizes.mark_pt, color=look.colour, zorder=4,
+                      markerfacecolor="white" if hollow else look.colour)
     tip(tips, mark, wording.verdict_sentence(one))
-    left = (columns.words - columns.ratios[0]) / columns.ratios[1]
+    if layout.sizes.words == 0:
+        return
+    wide = layout.ratios[1]
+    left = 1 + 0.08 / wide
     axes.text(left, row, f"{wording.ratio_text(one.ratio)}", transform=axes.get_yaxis_transform(), va="center",
-              fontsize=7.5)
-    axes.text(left + 1.87 / columns.ratios[1], row, one.verdict.value, transform=axes.get_yaxis_transform(),
-              va="center", ha="right", fontsize=7.5, color=VERDICT_COLOURS[one.verdict],
+              fontsize=layout.sizes.word_pt)
+    axes.text(left + layout.sizes.words / wide, row, one.verdict.value, transform=axes.get_yaxis_transform(),
+              va="center", ha="right", fontsize=layout.sizes.word_pt, color=VERDICT_COLOURS[one.verdict],
               fontweight="normal" if one.verdict is Verdict.CANNOT_TELL else "bold")
 
 
@@ -292,17 +222,19 @@ def _ratio_limits(ones: Sequence[Comparison]) -> Tuple[float, float]:
     return min([*ends, 0.9]) * 0.93, max([*ends, 1.1]) * 1.07
 
 
-def _ratio_axes(axes: Axes, limits: Tuple[float, float]) -> None:
+def _ratio_axes(axes: Axes, limits: Tuple[float, float], layout: Layout) -> None:
     axes.set_xscale("log")
     axes.set_xlim(*limits)
     axes.axvspan(1 - BAND, 1 + BAND, color="#cfe3f1", zorder=0, linewidth=0)
     axes.axvline(1, color=DEFAULT_COLOUR, linewidth=1, zorder=1)
     axes.grid(axis="x")
     ticks.ratio_ticks(axes.xaxis, *limits)
+    if layout.paper:
+        ticks.thin(axes, layout.sizes.tick_pt, keep=1)
 
 
-def _mechanism(axes: Axes, column: str, cells: Dict[str, pd.DataFrame], looks: Dict[str, Look], raster: bool,
-               every: pd.Series) -> None:
+def _mechanism(axes: Axes, column: str, cells: Dict[str, pd.DataFrame], looks: Dict[str, Look], layout: Layout,
+               raster: bool, every: pd.Series) -> None:
     """Each run's figure and the median, on the scale of the whole figure's values. Of counts zero has a place of its
     own, for many count nothing at all."""
     if column == "fairness":
@@ -312,7 +244,7 @@ def _mechanism(axes: Axes, column: str, cells: Dict[str, pd.DataFrame], looks: D
         limits = (-NEGLIGIBLE / 4, max(every.max() * 1.5, 0.15))
         axes.set_xscale("symlog", linthresh=NEGLIGIBLE, linscale=0.3)
         ticks.fixed(axes.xaxis, [0, *(tick for tick in (0.1, 10, 1000, 100000) if tick <= limits[1])])
-    dots = _Dots(4)
+    dots = _Dots(layout.sizes.dot * 0.44)
     medians = {}
     for row, (name, rows) in enumerate(cells.items()):
         known = rows[rows[column].notna()]
@@ -321,7 +253,10 @@ def _mechanism(axes: Axes, column: str, cells: Dict[str, pd.DataFrame], looks: D
             medians[row] = (known[column].median(), looks[name].colour)
     dots.draw(axes, raster)
     if medians:
-        axes.scatter([value for value, _ in medians.values()], list(medians), marker="|", s=70, linewidths=1.8, zorder=4,
+        axes.scatter([value for value, _ in medians.values()], list(medians), marker="|",
+                     s=2 * layout.sizes.mark_pt ** 2, linewidths=0.3 * layout.sizes.mark_pt, zorder=4,
                      c=[colour for _, colour in medians.values()])
     axes.set_xlim(*limits)
     axes.grid(axis="x")
+    if layout.paper:
+        ticks.thin(axes, layout.sizes.tick_pt, keep=0)

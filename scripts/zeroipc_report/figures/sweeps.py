@@ -1,4 +1,5 @@
-"""Throughput along an axis that is a number: workers, sizes, think time, batches; retries under it on the same axis."""
+"""Throughput along an axis that is a number: workers, sizes, think time, batches; what it comes of under it: retries,
+cycles and cache misses, on the same axis."""
 
 from __future__ import annotations
 
@@ -21,6 +22,10 @@ AXES = {"workers": "workers, each a process", "payload_bytes": "bytes of an item
         "filled_percent": "filled before, %"}
 WORDS = {"workers": "workers", "payload_bytes": "size of items", "capacity": "capacity", "think_ns": "think time",
          "batch": "batch", "push_percent": "share of pushes", "filled_percent": "filling"}
+PAIRS = "workers, half of them producers"
+STRIPS = {"retries": "retries", "cycles": "cycles", "cache_misses": "misses"}  # an operation, each under the other
+SAID = {"retries": "retries", "cycles": "cycles", "cache_misses": "last-level cache misses"}
+STRIP_IN = 0.7
 LOGARITHMIC = ("payload_bytes", "capacity", "batch")
 PANEL_IN = (3.3, 2.9)
 MOST_LINES = 12
@@ -45,13 +50,15 @@ def lines_of(points: Sequence[Point], axis: str) -> List[List[Point]]:
         value = point.axis(axis)
         if value is None:
             continue
-        groups[point.without("producers" if axis == "workers" else axis)].append(point)
+        key = (point.consumers == 0, *point.without("producers", "consumers")) if axis == "workers" else point.without(axis)
+        groups[key].append(point)
     found = [sorted(group, key=lambda point: point.axis(axis)) for group in groups.values() if len(group) > 1]
     return sorted(found, key=lambda group: group[0].order)
 
 
 def _panels(source: Source, rows: pd.DataFrame, axis: str) -> List[Panel]:
     panels = []
+    several_windows = len({point.window_ns for point in rows["point"]}) > 1
     pairs = set(zip(rows["point"], rows["variant"]))
     for points in lines_of(sorted(set(rows["point"]), key=lambda point: point.order), axis):
         variants = [name for name in source.ordered(rows["variant"])
@@ -59,7 +66,7 @@ def _panels(source: Source, rows: pd.DataFrame, axis: str) -> List[Panel]:
         facets = policies.facets(variants, source.default(variants))
         if len(variants) <= 5:
             facets = [("", variants)]
-        where = _where(points[0], axis)
+        where = _where(points[0], axis) + (f", {points[0].window_ns / 1e6:g} ms windows" if several_windows else "")
         for policy, group in facets:
             for start in range(0, len(group), MOST_LINES):
                 panels.append((policy, ", ".join(part for part in (policy, where) if part), points,
@@ -75,35 +82,37 @@ def _where(point: Point, axis: str) -> str:
     names = {"batch": "batches of", "think_ns": "think"}
     workload = [part for part in point.workload.split(", ")
                 if part and not part.startswith(names.get(axis, "\0")) and not (axis == "push_percent" and "pushes" in part)]
-    return ", ".join([*parts, *workload, *([point.placement] if point.placement else [])])
+    planted = [part for part in wording.item_label(point).split(", ") if part.startswith(("handicap", "replica"))]
+    hosted = ["threads of one process"] if point.host == "threads" else []
+    return ", ".join([*parts, *workload, *([point.placement] if point.placement else []), *planted, *hosted])
 
 
 def _draw(source: Source, structure: str, axis: str, panels: List[Panel]) -> Drawing:
     data = pd.concat([_panel_data(source, axis, *panel[1:]) for panel in panels])
-    counted = (data["retries"] > 0).any() and not source.narrow
+    strips = [] if source.narrow else _counted(data[data["variant"] != FETCH_ADD])
     columns = max(1, min(len(panels), 3, int(source.width / PANEL_IN[0])))
     lines = -(-len(panels) // columns)
-    height = PANEL_IN[1] * (0.8 if source.narrow else 1) + (0.7 if counted else 0)
+    height = PANEL_IN[1] * (0.8 if source.narrow else 1) + STRIP_IN * len(strips)
     top = 0.3 if source.narrow else 0.75
     figure = new_figure(source.width, height * lines + top)
     outer = figure.add_gridspec(lines, columns, hspace=0.95 / (height - 0.95), wspace=0.75, left=0.07,
                                 right=0.87 if columns > 1 else 0.68, top=1 - top / (height * lines + top),
                                 bottom=0.5 / (height * lines + top))
     tips: Dict[str, str] = {}
-    for index, (policy, title, _, variants) in enumerate(panels):
-        inner = outer[index // columns, index % columns].subgridspec(2 if counted else 1, 1, height_ratios=(
-            (3.2, 1) if counted else None), hspace=0.12)
+    for index, (policy, title, points, variants) in enumerate(panels):
+        inner = outer[index // columns, index % columns].subgridspec(
+            1 + len(strips), 1, height_ratios=(3.2, *[1] * len(strips)), hspace=0.12)
         axes = figure.add_subplot(inner[0])
         own = data[data["panel"] == title]
         _panel(source, axes, axis, policy, [name for name in variants if (own["variant"] == name).any()], own, tips)
         axes.set_title("\n".join(_folded(title, 40)), fontsize=8.5, pad=5)
-        if counted:
-            below = figure.add_subplot(inner[1], sharex=axes)
-            _strip(source, below, axis, own, variants)
-            axes.tick_params(labelbottom=False)
-            below.set_xlabel(AXES[axis])
-        else:
-            axes.set_xlabel(AXES[axis])
+        stack = [axes]
+        for row, count in enumerate(strips, start=1):
+            stack[-1].tick_params(labelbottom=False)
+            stack.append(figure.add_subplot(inner[row], sharex=axes))
+            _strip(source, stack[-1], count, own, variants)
+        stack[-1].set_xlabel(PAIRS if axis == "workers" and points[0].consumers else AXES[axis])
+        figure.align_ylabels(stack[1:])
         if index % columns == 0:
             axes.set_ylabel("million operations per second")
     title = f"Throughput of the {structure} by {WORDS[axis]}"
@@ -111,7 +120,8 @@ def _draw(source: Source, structure: str, axis: str, panels: List[Panel]) -> Dra
         figure.suptitle(title, x=0.01, y=1 - 0.3 / (height * lines + top), ha="left", va="bottom", fontweight="bold", fontsize=10.5)
     caption = ("The line goes through the medians, the band is their 95% interval, every dot is a run; the scale starts "
                "at zero. Where the ground is shaded there were more workers than CPUs; dashed, where it fits: increments "
-               "of one shared counter." + (" Under it, on the same axis, retries an operation." if counted else ""))
+               "of one shared counter." + (f" Under it, on the same axis: {_listed([SAID[name] for name in strips])} an operation, medians over the "
+                                             "runs." if strips else ""))
     alt = f"{title}. " + " ".join(_said(title, group) for title, group in data.groupby("panel", sort=False))
     return Drawing(f"throughput-{structure}-by-{slug(axis)}", title, caption, alt, structure, figure,
                    data.drop(columns=["place"]), tips)
@@ -129,7 +139,7 @@ def _panel_data(source: Source, axis: str, title: str, points: List[Point], vari
         parts.append(both.assign(panel=title, axis=axis, at=value, place=place, million_per_s=both["value"] / 1e6))
     data = pd.concat(parts)
     data = data.assign(flags=data["flags"].map(" ".join))
-    return data[["panel", "axis", "at", "place", "variant", "run", "round", "million_per_s", "retries", "oversubscribed",
+    return data[["panel", "axis", "at", "place", "variant", "run", "round", "million_per_s", *STRIPS, "oversubscribed",
                  "flags"]]
 
 
@@ -180,11 +190,21 @@ def _place_axis(axes: Axes, axis: str, data: pd.DataFrame, places: Sequence[floa
         axes.axvspan(start, places[-1] + margin, color=CROWDED_COLOUR, zorder=0, linewidth=0)
 
 
-def _strip(source: Source, axes: Axes, axis: str, data: pd.DataFrame, variants: List[str]) -> None:
-    """Retries an operation, the median over the runs."""
+def _counted(data: pd.DataFrame) -> List[str]:
+    """Of what there is a strip: retries where there were any, events of the CPU where it counted them."""
+    return [name for name in STRIPS if ((data[name] > 0).any() if name == "retries" else data[name].notna().any())]
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Such as `retries, cycles and misses`."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _strip(source: Source, axes: Axes, count: str, data: pd.DataFrame, variants: List[str]) -> None:
+    """A count an operation, the median over the runs."""
     top = 0.0
     for name in variants:
-        medians = data[data["variant"] == name].groupby("place")["retries"].median().dropna()
+        medians = data[data["variant"] == name].groupby("place")[count].median().dropna()
         if len(medians):
             axes.plot(medians.index, medians, color=source.looks[name].colour, marker=source.looks[name].marker,
                       markersize=3.5, linewidth=1)
@@ -193,7 +213,7 @@ def _strip(source: Source, axes: Axes, axis: str, data: pd.DataFrame, variants: 
     axes.set_ylim(-0.04 * top, top * 1.15)
     ticks.linear_ticks(axes.yaxis, 2)
     axes.grid(axis="y")
-    axes.set_ylabel("retries\nan op.", fontsize=7.5)
+    axes.set_ylabel(f"{STRIPS[count]}\nan op.", fontsize=7.5)
 
 
 def _folded(text: str, width: int) -> List[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Sequence
+from typing import List, Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
@@ -62,6 +63,20 @@ def linear_ticks(axis: Axis, few: int) -> None:
     """At most so many intervals on a linear axis."""
     axis.set_major_locator(MaxNLocator(few, steps=[1, 2, 5, 10]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+
+
+def thin(axes: Axes, size_pt: float, keep: float = math.nan) -> None:
+    """Leaves out ticks of a horizontal axis whose numbers would touch, from the outer ones to the inner; `keep` stays."""
+    low, high = sorted(axes.get_xlim())
+    at = {tick: axes.transData.transform((tick, 0))[0] / axes.figure.dpi for tick in axes.xaxis.get_majorticklocs()
+          if low <= tick <= high}
+    middle = (axes.bbox.x0 + axes.bbox.x1) / 2 / axes.figure.dpi
+    kept: List[float] = []
+    for tick in sorted(at, key=lambda one: (one != keep, -abs(at[one] - middle))):
+        if all(abs(at[tick] - at[other]) >= (len(plain(tick)) + len(plain(other))) * 0.33 * size_pt / 72 + 0.03
+               for other in kept):
+            kept.append(tick)
+    fixed(axes.xaxis, sorted(kept))
 
 
 def percentile_ticks(axis: Axis, last: float) -> None:

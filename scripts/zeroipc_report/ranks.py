@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import warnings
 from functools import lru_cache
 from typing import Any, List, Sequence, Tuple
 
 import numpy as np
 from scipy import stats as scipy_stats
 
-from zeroipc_report.stats import LEVEL, NOTHING, Better, Estimate
+from .stats import LEVEL, NOTHING, Better, Estimate
 
 EXACT_UP_TO = 60  # values a side; beyond, the rank sum is taken as normal
 
@@ -81,7 +82,9 @@ def paired_p(ratios: Sequence[float]) -> float:
         return math.nan
     if not logs.any():
         return 1.0
-    return float(scipy_stats.wilcoxon(logs).pvalue)
+    with warnings.catch_warnings():  # of a ratio of exactly 1, for which scipy turns to the normal distribution
+        warnings.simplefilter("ignore", UserWarning)
+        return float(scipy_stats.wilcoxon(logs).pvalue)
 
 
 def independent_p(variant: Sequence[float], baseline: Sequence[float]) -> float:
