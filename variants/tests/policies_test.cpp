@@ -21,6 +21,28 @@ namespace {
 using namespace zeroipc;
 using namespace zeroipc::testing;
 
+/// Each policy of a variant has what its kind's concept states.
+template <class Policies>
+inline constexpr bool complete = policy::layout_policy<typename Policies::layout>&& policy::backoff_policy<
+    typename Policies::backoff>&& policy::observer_policy<typename Policies::observer>&&
+    policy::atomics_policy<typename Policies::atomics>&&
+        policy::waiting_policy<typename Policies::waiting, typename Policies::atomics, observer::counting>;
+
+TEST_CASE("every policy of the catalogue satisfies the concept of its kind", "[fast]") {
+    std::set<std::string> orderings;
+    variants::for_each_variant([&]<class Variant>() {
+        using policies = typename Variant::policies;
+        using algorithm = typename policies::algorithm;
+        static_assert(complete<policies>);
+        if constexpr (algorithm::takes_ordering) {
+            static_assert(policy::ordering_policy<typename policies::ordering, typename policies::atomics,
+                                                  typename algorithm::access>);
+            orderings.insert(std::string(policies::ordering::name));
+        }
+    });
+    CHECK(orderings == std::set<std::string>{"acq_rel", "dmb", "fences", "minimal", "seq_cst"});
+}
+
 TEST_CASE("a parameter is part of a backoff's name", "[fast]") {
     STATIC_REQUIRE(backoff::fixed<64>::name == "fixed64");
     STATIC_REQUIRE(backoff::jitter<1024>::name == "jitter1024");
