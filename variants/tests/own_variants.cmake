@@ -1,5 +1,6 @@
 # Variants of a user's own join by one option: the example is configured, built, checked, measured and plotted as its guide says.
 #   cmake -Dsource=<tree> -Dwork=<folder> -Dcompiler=<c++> -Dvariants=<header> -P own_variants.cmake
+cmake_minimum_required(VERSION 3.22)
 file(REMOVE_RECURSE ${work})
 include(${source}/cmake/must.cmake)
 
