@@ -37,7 +37,7 @@ function(on_arm name)
 endfunction()
 
 object(main ${root}/cmake/catch_main.cpp)
-foreach(test IN ITEMS table memory array queue queue_batch queue_zero_copy stack map policy repair)
+foreach(test IN ITEMS table memory array queue queue_batch queue_zero_copy stack map policy repair lessons)
   on_arm(${test} ${root}/core/tests/${test}_test.cpp)
 endforeach()
 file(REMOVE_RECURSE ${work})
