@@ -222,6 +222,8 @@ TEST_CASE("--list names every variant, the default first, the bounds, the peers,
                                  Contains(variants[i].kill_safe ? " kill-safe " : " kill-unsafe ") &&
                                  Contains(variants[i].source));
         CHECK((lines[i].find("(default)") != std::string::npos) == variants[i].is_default);
+        CHECK((lines[i].find(": not linearizable)") == std::string::npos) ==
+              variants[i].linearizable_negatives);
     }
     CHECK(lines[variants.size()] == "bound/cacheline");
     for (std::size_t i = 0; i < peers.size(); ++i) {

@@ -1,9 +1,11 @@
 # Registers the tests of what must not compile: the compiler must refuse each probe with our own message. The twin, the
 # same lines without the mistakes, must compile: so no probe fails for another reason.
-# Included by core/CMakeLists.txt; as a script (cmake -P) it runs one probe.
+# Included by core/CMakeLists.txt, and the function by variants/tests/must_not_compile.cmake; as a script (cmake -P) it runs
+# one probe.
 if(CMAKE_SCRIPT_MODE_FILE)
   separate_arguments(flags UNIX_COMMAND "${flags}")
-  execute_process(COMMAND ${compiler} -std=c++20 -fsyntax-only ${flags} -I${include} ${source}
+  list(TRANSFORM include PREPEND -I)
+  execute_process(COMMAND ${compiler} -std=c++20 -fsyntax-only ${flags} ${include} ${source}
                   RESULT_VARIABLE result OUTPUT_VARIABLE text ERROR_VARIABLE text)
   string(FIND "${text}" "${expected}" at)
   if("${expected}" STREQUAL "")
@@ -18,17 +20,19 @@ if(CMAKE_SCRIPT_MODE_FILE)
   return()
 endif()
 
-set(zeroipc_probe_script ${CMAKE_CURRENT_LIST_FILE})
-get_filename_component(zeroipc_probe_include ${CMAKE_CURRENT_LIST_DIR}/../include ABSOLUTE)
+# A probe of a layer of the project, which includes that header, and has those folders on the include path.
+function(zeroipc_probe_of layer header include name expected code)
+  set(source ${CMAKE_CURRENT_BINARY_DIR}/must_not_compile/${name}.cpp)
+  file(WRITE ${source} "#include <${header}>\n#include <string>\nusing namespace zeroipc;\n${code}\n")
+  add_test(NAME ${layer}_must_not_compile.${name}
+           COMMAND ${CMAKE_COMMAND} "-Dcompiler=${CMAKE_CXX_COMPILER}" "-Dflags=${CMAKE_CXX_FLAGS}"
+                   "-Dinclude=${include}" "-Dexpected=${expected}" "-Dsource=${source}"
+                   -P ${CMAKE_CURRENT_FUNCTION_LIST_FILE})
+  set_tests_properties(${layer}_must_not_compile.${name} PROPERTIES LABELS medium TIMEOUT 120)
+endfunction()
 
 function(zeroipc_probe name expected code)
-  set(source ${CMAKE_CURRENT_BINARY_DIR}/must_not_compile/${name}.cpp)
-  file(WRITE ${source} "#include <string>\n#include <zeroipc/zeroipc.hpp>\nusing namespace zeroipc;\n${code}\n")
-  add_test(NAME core_must_not_compile.${name}
-           COMMAND ${CMAKE_COMMAND} "-Dcompiler=${CMAKE_CXX_COMPILER}" "-Dflags=${CMAKE_CXX_FLAGS}"
-                   "-Dinclude=${zeroipc_probe_include}" "-Dexpected=${expected}" "-Dsource=${source}"
-                   -P ${zeroipc_probe_script})
-  set_tests_properties(core_must_not_compile.${name} PROPERTIES LABELS medium TIMEOUT 120)
+  zeroipc_probe_of(core zeroipc/zeroipc.hpp "${PROJECT_SOURCE_DIR}/core/include" "${name}" "${expected}" "${code}")
 endfunction()
 
 zeroipc_probe(unknown_policy "zeroipc: a type in the policy list is not a policy" [[
@@ -80,10 +84,61 @@ void f(Memory& m) { Map<padded, int> x(m, "x", 4); }
 zeroipc_probe(key_of_floating_point "map_key" [[
 void f(Memory& m) { Map<double, int> x(m, "x", 4); }
 ]])
+# Policies that an algorithm has no use for. Its twin leaves the choice.
+zeroipc_probe(fixed_ordering "zeroipc: this algorithm fixes its memory ordering; leave the ordering policy out" [[
+struct fixed : algorithm::exchange { static constexpr bool takes_ordering = false; };
+void f(Memory& m) { Queue<int, fixed, ordering::acq_rel> q(m, "q"); }
+]])
+zeroipc_probe(no_race "zeroipc: this algorithm has no race to back off from; leave the backoff policy out" [[
+struct alone : algorithm::exchange { static constexpr bool takes_backoff = false; };
+void f(Memory& m) { Queue<int, alone, backoff::none> q(m, "q"); }
+]])
+zeroipc_probe(wakes_nobody "zeroipc: this algorithm wakes nobody; use waiting::yield or waiting::spin" [[
+struct silent : algorithm::exchange { static constexpr bool can_sleep = false; };
+void f(Memory& m) { Queue<int, silent, waiting::futex> q(m, "q"); }
+]])
+# Policies of the right kind and name that lack something of it.
+zeroipc_probe(incomplete_backoff "zeroipc: this backoff lacks operator()()" [[
+struct idle { using policy_kind = policy::backoff_kind; static constexpr std::string_view name = "idle"; };
+void f(Memory& m) { Queue<int, idle> q(m, "q"); }
+]])
+zeroipc_probe(incomplete_waiting "zeroipc: this waiting lacks sleeps or wait" [[
+struct idle { using policy_kind = policy::waiting_kind; static constexpr std::string_view name = "idle"; static constexpr bool sleeps = false; };
+void f(Memory& m) { Stack<int, idle> s(m, "s"); }
+]])
+zeroipc_probe(incomplete_layout "zeroipc: this layout lacks one of id, head_offset" [[
+struct loose { using policy_kind = policy::layout_kind; static constexpr std::string_view name = "loose"; static constexpr std::uint32_t id = 1000; };
+void f(Memory& m) { Map<int, int, loose> x(m, "x"); }
+]])
+zeroipc_probe(incomplete_observer "zeroipc: this observer lacks one of retry, help" [[
+struct blind { using policy_kind = policy::observer_kind; static constexpr std::string_view name = "blind"; void retry() {} };
+void f(Memory& m) { Queue<int, blind> q(m, "q"); }
+]])
+zeroipc_probe(incomplete_ordering "zeroipc: this ordering lacks one of load, store" [[
+struct vague { using policy_kind = policy::ordering_kind; static constexpr std::string_view name = "vague"; };
+void f(Memory& m) { Queue<int, vague> q(m, "q"); }
+]])
+zeroipc_probe(incomplete_array_ordering "zeroipc: this ordering lacks one of load, store" [[
+struct vague { using policy_kind = policy::ordering_kind; static constexpr std::string_view name = "vague"; };
+void f(Memory& m) { Array<int, vague> a(m, "a"); }
+]])
+zeroipc_probe(incomplete_atomics "zeroipc: these atomics lack one of word" [[
+struct half { using policy_kind = policy::atomics_kind; static constexpr std::string_view name = "half"; template <class V> using word = std::atomic<V>; };
+void f(Memory& m) { Queue<int, half> q(m, "q"); }
+]])
 zeroipc_probe(twins "" [[
 struct hasty : backoff::none {};
 struct odd { using policy_kind = policy::backoff_kind; static constexpr std::string_view name = "odd"; void operator()() {} };
 struct text { char bytes[8]; };
+struct fixed : algorithm::exchange { static constexpr bool takes_ordering = false; };
+struct alone : algorithm::exchange { static constexpr bool takes_backoff = false; };
+struct silent : algorithm::exchange { static constexpr bool can_sleep = false; };
+struct busy { using policy_kind = policy::backoff_kind; static constexpr std::string_view name = "busy"; void operator()() {} };
+struct dozing : waiting::yield { static constexpr std::string_view name = "dozing"; };
+struct loose : layout::compact { static constexpr std::string_view name = "loose"; static constexpr std::uint32_t id = 1000; };
+struct seeing { using policy_kind = policy::observer_kind; static constexpr std::string_view name = "seeing"; void retry() {} void help() {} void backoff() {} void system_call() {} };
+struct vague : ordering::acq_rel { static constexpr std::string_view name = "vague"; };
+struct half : atomics::native { static constexpr std::string_view name = "half"; };
 void f(Memory& m) {
     Stack<int, algorithm::treiber> s(m, "s", 4);
     Map<text, int, algorithm::buckets> x(m, "x", 4);
@@ -99,5 +154,13 @@ void f(Memory& m) {
     h.store(0, tight{});
     Array<int> i(m, "i");
     i.fetch_add(0, 1);
+    Queue<int, fixed, backoff::none> j(m, "j");
+    Queue<int, alone, ordering::seq_cst> k(m, "k");
+    Queue<int, silent, waiting::spin> l(m, "l");
+    Queue<int, busy, seeing, vague> n(m, "n");
+    Stack<int, dozing> o(m, "o");
+    Map<int, int, loose> p(m, "p");
+    Array<int, vague> r(m, "r");
+    Queue<int, half> t(m, "t");
 }
 ]])

@@ -4,6 +4,7 @@
 
 #include <zeroipc/zeroipc.hpp>
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <cstdint>
 #include <string>
@@ -30,6 +31,34 @@ static_assert(!policy::any_policy<not_a_policy> && !policy::any_policy<nameless>
 static_assert(policy::of_kind<backoff::none, policy::backoff_kind>);
 static_assert(!policy::of_kind<backoff::none, policy::layout_kind>);
 static_assert(!policy::of_kind<not_a_policy, policy::layout_kind>);
+
+// Each kind has a concept: what the algorithms use of such a policy.
+static_assert(policy::backoff_policy<own_backoff> && policy::backoff_policy<backoff::exponential>);
+static_assert(!policy::backoff_policy<nameless> && !policy::backoff_policy<layout::padded>);
+struct impatient {
+    using policy_kind = policy::backoff_kind;
+    static constexpr std::string_view name = "impatient";
+};
+static_assert(!policy::backoff_policy<impatient>);
+static_assert(policy::layout_policy<layout::compact> && policy::layout_policy<layout::padded>);
+static_assert(!policy::layout_policy<own_backoff>);
+static_assert(policy::observer_policy<observer::none> && policy::observer_policy<observer::counting>);
+static_assert(policy::atomics_policy<atomics::native>);
+template <class W, class Atomics = atomics::native>
+inline constexpr bool waits = policy::waiting_policy<W, Atomics, observer::none>;
+static_assert(waits<waiting::spin> && waits<waiting::yield> && waits<waiting::futex>);
+template <class O, class Access>
+inline constexpr bool orders = policy::ordering_policy<O, atomics::native, Access>;
+static_assert(orders<ordering::acq_rel, exchange_access> && orders<ordering::seq_cst, treiber_access> &&
+              orders<ordering::fences, bucket_access> && orders<ordering::acq_rel, array_access>);
+// A policy may know the accesses of one algorithm only.
+struct of_arrays : ordering::acq_rel {
+    template <class Atomics, array_access Access, class Word>
+    static auto load(Word const& word) noexcept {
+        return word.load(std::memory_order_acquire);
+    }
+};
+static_assert(orders<of_arrays, array_access> && !orders<of_arrays, exchange_access>);
 
 template <class... Ps>
 using chosen = detail::queue_policies<Ps...>;

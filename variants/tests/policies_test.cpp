@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <cstdint>
 #include <set>
 #include <string>
@@ -20,6 +21,36 @@ namespace {
 
 using namespace zeroipc;
 using namespace zeroipc::testing;
+
+/// Each policy of a variant has what its kind's concept states.
+template <class Policies>
+inline constexpr bool complete = policy::layout_policy<typename Policies::layout>&& policy::backoff_policy<
+    typename Policies::backoff>&& policy::observer_policy<typename Policies::observer>&&
+    policy::atomics_policy<typename Policies::atomics>&&
+        policy::waiting_policy<typename Policies::waiting, typename Policies::atomics, observer::counting>;
+
+/// For each variant of the whole catalogue, whatever is left out of this build or added to it.
+template <class Visit>
+void for_each_of_ours(Visit&& visit) {
+    variants::for_each_variant<variants::listed::queue_variants>(visit);
+    variants::for_each_variant<variants::listed::stack_variants>(visit);
+    variants::for_each_variant<variants::listed::map_variants>(visit);
+}
+
+TEST_CASE("every policy of the catalogue satisfies the concept of its kind", "[fast]") {
+    std::set<std::string> orderings;
+    for_each_of_ours([&]<class Variant>() {
+        using policies = typename Variant::policies;
+        using algorithm = typename policies::algorithm;
+        static_assert(complete<policies>);
+        if constexpr (algorithm::takes_ordering) {
+            static_assert(policy::ordering_policy<typename policies::ordering, typename policies::atomics,
+                                                  typename algorithm::access>);
+            orderings.insert(std::string(policies::ordering::name));
+        }
+    });
+    CHECK(orderings == std::set<std::string>{"acq_rel", "dmb", "fences", "minimal", "seq_cst"});
+}
 
 TEST_CASE("a parameter is part of a backoff's name", "[fast]") {
     STATIC_REQUIRE(backoff::fixed<64>::name == "fixed64");
@@ -149,6 +180,36 @@ TEST_CASE("a rest says what it is on this machine, and ends", "[fast]") {
         bool const rests = info.name.find("/rest1000/") != std::string::npos;
         CHECK(info.note == (rests ? "rest1000 is " + what : std::string()));
     }
+}
+
+// --- what the catalogue leaves out ---
+
+TEST_CASE("a combination that the catalogue leaves out works where its type is written", "[fast]") {
+    segment_name const name;
+    auto memory = Memory::create(name, 1 << 16);
+    using map_variant = variants::map_variant<waiting::spin, backoff::fixed<64>>;
+    using stack_variant =
+        variants::stack_variant<waiting::sleep_at_once, backoff::rest<1000>, layout::padded, ordering::dmb>;
+    for_each_of_ours([]<class Variant>() {
+        CHECK(Variant::name() != map_variant::name());
+        CHECK(Variant::name() != stack_variant::name());
+    });
+    map_variant::type<std::uint64_t, std::uint64_t> m(memory, "m", 16);
+    CHECK(m.insert(1, 10) == outcome::inserted);
+    std::uint64_t value = 0;
+    CHECK(m.find(1, value));
+    CHECK(value == 10);
+    CHECK_FALSE(m.find(2, std::chrono::milliseconds(1)).has_value());
+    CHECK(m.erase(1));
+    CHECK_FALSE(m.contains(1));
+
+    stack_variant::type<std::uint64_t> s(memory, "s", 2);
+    CHECK(s.try_push(1));
+    CHECK(s.try_push(2));
+    CHECK_FALSE(s.push(3, std::chrono::milliseconds(1)));
+    std::uint64_t item = 0;
+    CHECK(s.try_pop(item));
+    CHECK(item == 2);
 }
 
 // --- layouts ---

@@ -23,6 +23,8 @@ namespace {
 std::string remarks_on(zeroipc::variants::variant_info const& v) {
     std::string text;
     if (v.is_default) text += " (default)";
+    if (!v.linearizable_negatives)
+        text += v.structure == "map" ? " (absent: not linearizable)" : " (full, empty: not linearizable)";
     if (v.unsafe) text += " (wrong on purpose)";
     if (v.max_producers != zeroipc::variants::any_number)
         text += " (producers: " + std::to_string(v.max_producers) + ")";

@@ -98,6 +98,7 @@ public:
     using const_iterator = T const*;
     using ordering = policy::select_t<policy::ordering_kind, zeroipc::ordering::acq_rel, Policies...>;
     using atomics = policy::select_t<policy::atomics_kind, zeroipc::atomics::native, Policies...>;
+    static_assert(policy::complete_accesses<ordering, atomics, array_access>());
 
     static constexpr std::size_t header_bytes = 8;  ///< the capacity; the elements follow
 

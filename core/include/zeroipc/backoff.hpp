@@ -5,6 +5,7 @@
 
 #include <sched.h>
 
+#include <concepts>
 #include <cstdint>
 #include <string_view>
 
@@ -59,3 +60,13 @@ void back_off(Backoff& wait, std::uint64_t distance) noexcept {
 }
 
 }  // namespace zeroipc::backoff
+
+namespace zeroipc::policy {
+
+/// A backoff: made for each operation, called after each lost race.
+template <class P>
+concept backoff_policy = of_kind<P, backoff_kind> && std::default_initializable<P> && requires(P& wait) {
+    wait();
+};
+
+}  // namespace zeroipc::policy

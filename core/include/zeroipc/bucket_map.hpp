@@ -424,6 +424,7 @@ namespace algorithm {
 /// Selects buckets ruled by one word. The default of Map.
 struct buckets {
     using policy_kind = policy::algorithm_kind;
+    using access = bucket_access;
     static constexpr std::string_view structure = "map";
     static constexpr std::string_view name = "buckets";
     static constexpr std::uint32_t id = 1;

@@ -478,6 +478,7 @@ namespace algorithm {
 /// Selects the exchange ring. The default.
 struct exchange {
     using policy_kind = policy::algorithm_kind;
+    using access = exchange_access;
     static constexpr std::string_view structure = "queue";
     static constexpr std::string_view name = "exchange";
     static constexpr std::uint32_t id = 1;

@@ -7,6 +7,7 @@
 ///   slot_bytes                        the least distance of two of them, where it is more than their size
 ///   place_of(i, bits)                 which place slot i of 2^bits has, where they are not in their order
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -65,3 +66,21 @@ constexpr std::uint64_t place_of(std::uint64_t i, unsigned bits) noexcept {
 }
 
 }  // namespace zeroipc::layout
+
+namespace zeroipc::policy {
+
+/// A layout: its number, and the offsets of the words of every structure, in bytes.
+template <class P>
+concept layout_policy = of_kind<P, layout_kind> && requires {
+    { P::id } -> std::convertible_to<std::uint32_t>;
+    { P::head_offset } -> std::convertible_to<std::size_t>;
+    { P::tail_offset } -> std::convertible_to<std::size_t>;
+    { P::top_offset } -> std::convertible_to<std::size_t>;
+    { P::free_offset } -> std::convertible_to<std::size_t>;
+    { P::items_wait_offset } -> std::convertible_to<std::size_t>;
+    { P::space_wait_offset } -> std::convertible_to<std::size_t>;
+    { P::body_offset } -> std::convertible_to<std::size_t>;
+    { P::line } -> std::convertible_to<std::size_t>;
+};
+
+}  // namespace zeroipc::policy

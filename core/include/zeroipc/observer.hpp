@@ -3,6 +3,7 @@
 /// Observer policies: what happened inside the operations of one handle. The default costs no bytes and no
 /// instructions.
 
+#include <concepts>
 #include <cstdint>
 #include <string_view>
 
@@ -35,3 +36,16 @@ struct counting {
 };
 
 }  // namespace zeroipc::observer
+
+namespace zeroipc::policy {
+
+/// An observer: one lives as long as a handle, and is told.
+template <class P>
+concept observer_policy = of_kind<P, observer_kind> && std::default_initializable<P> && requires(P& seen) {
+    seen.retry();
+    seen.help();
+    seen.backoff();
+    seen.system_call();
+};
+
+}  // namespace zeroipc::policy

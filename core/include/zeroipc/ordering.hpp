@@ -10,9 +10,13 @@
 /// earlier commit.
 
 #include <atomic>
+#include <concepts>
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
+#include "atomics.hpp"
 #include "policy.hpp"
 
 namespace zeroipc::ordering {
@@ -110,3 +114,36 @@ struct fences {
 };
 
 }  // namespace zeroipc::ordering
+
+namespace zeroipc::policy {
+
+/// An ordering of the accesses that the enumeration Access numbers, on those atomics.
+template <class P, class Atomics, class Access>
+concept ordering_policy = of_kind<P, ordering_kind> &&
+    requires(typename Atomics::template word<std::uint64_t>& word, std::uint64_t& value,
+             std::uint64_t (*operation)(std::memory_order)) {
+    { P::template load<Atomics, static_cast<Access>(1)>(std::as_const(word)) } -> std::same_as<std::uint64_t>;
+    P::template store<Atomics, static_cast<Access>(1)>(word, value);
+    { P::template exchange_if<Atomics, static_cast<Access>(1)>(word, value, value) } -> std::same_as<bool>;
+    { P::template modify<Atomics, static_cast<Access>(1)>(operation) } -> std::same_as<std::uint64_t>;
+    P::template before_negative<Atomics>();
+};
+
+/// Checks how shared words are accessed, with a message for each mistake. Where an algorithm does not state its
+/// accesses, Access is void, and only its compilation tells whether the ordering serves them.
+template <class Ordering, class Atomics, class Access>
+consteval bool complete_accesses() {
+    static_assert(
+        atomics_policy<Atomics>,
+        "zeroipc: these atomics lack one of word, fence, fence_after_rmw, order_for_undertaker, "
+        "write_payload, read_payload, write_words, read_words, prefetch, prefetch_to_write, futex_wait, "
+        "futex_wake_all, or their word lacks an operation (see atomics.hpp)");
+    if constexpr (atomics_policy<Atomics>)
+        static_assert(
+            std::is_void_v<Access> || ordering_policy<Ordering, Atomics, Access>,
+            "zeroipc: this ordering lacks one of load, store, exchange_if, modify, before_negative for "
+            "the accesses of this structure (see ordering.hpp)");
+    return true;
+}
+
+}  // namespace zeroipc::policy

@@ -505,6 +505,7 @@ namespace algorithm {
 /// Selects the linked stack. The default of Stack.
 struct treiber {
     using policy_kind = policy::algorithm_kind;
+    using access = treiber_access;
     static constexpr std::string_view structure = "stack";
     static constexpr std::string_view name = "treiber";
     static constexpr std::uint32_t id = 1;

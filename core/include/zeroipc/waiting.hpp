@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -155,4 +156,17 @@ struct futex : sleeping<200> {
 };
 
 }  // namespace waiting
+
+namespace policy {
+
+/// A way to wait: `wait` makes attempts until one succeeds or the time is over, and says which.
+template <class P, class Atomics, class Observer>
+concept waiting_policy = of_kind<P, waiting_kind> &&
+    requires(typename Atomics::template word<std::uint32_t>& at, bool (*attempt)(), deadline const& end,
+             Observer& observer) {
+    { P::sleeps } -> std::convertible_to<bool>;
+    { P::template wait<Atomics>(at, attempt, end, observer) } -> std::same_as<bool>;
+};
+
+}  // namespace policy
 }  // namespace zeroipc

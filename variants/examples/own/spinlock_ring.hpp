@@ -130,6 +130,7 @@ private:
 /// Selects it, and says what it promises: tests hold it to that.
 struct spinlock {
     using policy_kind = zeroipc::policy::algorithm_kind;
+    using access = spinlock_access;
     static constexpr std::string_view structure = "queue";
     static constexpr std::string_view name = "spinlock";
     static constexpr std::uint32_t id = 1000;  // numbers from 1000 on are never ours

@@ -14,6 +14,17 @@
 
 namespace zeroipc::detail {
 
+/// The enumeration of an algorithm's ordered accesses, or void if it states none.
+template <class Algorithm>
+struct accesses_of {
+    using type = void;
+};
+template <class Algorithm>
+    requires requires { typename Algorithm::access; }
+struct accesses_of<Algorithm> {
+    using type = typename Algorithm::access;
+};
+
 /// Everything that a structure's type decides, resolved from its policy list.
 template <class DefaultAlgorithm, class... Ps>
 struct structure_policies {
@@ -29,6 +40,19 @@ struct structure_policies {
     using waiting = policy::select_t<policy::waiting_kind, default_waiting, Ps...>;
     using observer = policy::select_t<policy::observer_kind, zeroipc::observer::none, Ps...>;
     using atomics = policy::select_t<policy::atomics_kind, zeroipc::atomics::native, Ps...>;
+
+    static_assert(policy::layout_policy<layout>,
+                  "zeroipc: this layout lacks one of id, head_offset, tail_offset, top_offset, free_offset, "
+                  "items_wait_offset, space_wait_offset, body_offset, line");
+    static_assert(policy::backoff_policy<backoff>,
+                  "zeroipc: this backoff lacks operator()() or a default constructor");
+    static_assert(
+        policy::observer_policy<observer>,
+        "zeroipc: this observer lacks one of retry, help, backoff, system_call or a default constructor");
+    static_assert(policy::complete_accesses<ordering, atomics, typename accesses_of<algorithm>::type>());
+    static_assert(
+        policy::waiting_policy<waiting, atomics, observer>,
+        "zeroipc: this waiting lacks sleeps or wait(word, attempt, deadline, observer) (see waiting.hpp)");
 
     static_assert(algorithm::structure == DefaultAlgorithm::structure,
                   "zeroipc: this algorithm belongs to another kind of structure");

@@ -509,6 +509,7 @@ namespace algorithm {
 /// Selects sorted chains of nodes.
 struct chained {
     using policy_kind = policy::algorithm_kind;
+    using access = chained_access;
     static constexpr std::string_view structure = "map";
     static constexpr std::string_view name = "chained";
     static constexpr std::uint32_t id = 3;

@@ -219,6 +219,7 @@ namespace algorithm {
 /// Selects the linked stack with elimination.
 struct elimination {
     using policy_kind = policy::algorithm_kind;
+    using access = treiber_access;
     static constexpr std::string_view structure = "stack";
     static constexpr std::string_view name = "elimination";
     static constexpr std::uint32_t id = 3;

@@ -166,6 +166,7 @@ namespace algorithm {
 /// Selects the ring claimed by fetch-add.
 struct faa {
     using policy_kind = policy::algorithm_kind;
+    using access = faa_access;
     static constexpr std::string_view structure = "queue";
     static constexpr std::string_view name = "faa";
     static constexpr std::uint32_t id = 5;

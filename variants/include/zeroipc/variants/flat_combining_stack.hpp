@@ -265,6 +265,7 @@ namespace algorithm {
 /// Selects flat combining.
 struct flat_combining {
     using policy_kind = policy::algorithm_kind;
+    using access = combining_access;
     static constexpr std::string_view structure = "stack";
     static constexpr std::string_view name = "flat_combining";
     static constexpr std::uint32_t id = 4;

@@ -415,6 +415,7 @@ namespace algorithm {
 /// Selects open addressing.
 struct open_addressing {
     using policy_kind = policy::algorithm_kind;
+    using access = open_access;
     static constexpr std::string_view structure = "map";
     static constexpr std::string_view name = "open";
     static constexpr std::uint32_t id = 4;

@@ -144,6 +144,7 @@ namespace algorithm {
 /// Selects the ring for one producer and one consumer.
 struct spsc {
     using policy_kind = policy::algorithm_kind;
+    using access = spsc_access;
     static constexpr std::string_view structure = "queue";
     static constexpr std::string_view name = "spsc";
     static constexpr std::uint32_t id = 7;

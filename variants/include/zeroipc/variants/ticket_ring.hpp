@@ -141,6 +141,7 @@ namespace algorithm {
 /// Selects the sequence-number ring.
 struct ticket {
     using policy_kind = policy::algorithm_kind;
+    using access = ticket_access;
     static constexpr std::string_view structure = "queue";
     static constexpr std::string_view name = "ticket";
     static constexpr std::uint32_t id = 2;
