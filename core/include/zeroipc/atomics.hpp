@@ -161,7 +161,7 @@ inline void cpu_relax(std::uint64_t turns) noexcept {
 
 namespace zeroipc::policy {
 
-/// A shared word of an atomics policy, with what the algorithms do to it.
+/// A shared word of an atomics policy, with what every algorithm does to it. (Those that claim by fetch-add need that, too.)
 template <class Word, class V>
 concept shared_word = sizeof(Word) == sizeof(V) &&
                       requires(Word& word, Word const& seen, V& expected, V value, std::memory_order order) {
@@ -169,16 +169,15 @@ concept shared_word = sizeof(Word) == sizeof(V) &&
     word.store(value, order);
     { word.compare_exchange_strong(expected, value, order, order) } -> std::same_as<bool>;
     { word.compare_exchange_weak(expected, value, order, order) } -> std::same_as<bool>;
-    { word.fetch_add(value, order) } -> std::same_as<V>;
-    { word.fetch_or(value, order) } -> std::same_as<V>;
 };
 
-/// Atomics: words, fences, payload copies, hints and futexes, as atomics::native has them.
+/// Atomics: words, fences, payload copies and hints, as atomics::native has them. (Who sleeps needs its futexes, too.)
 template <class P>
 concept atomics_policy = of_kind<P, atomics_kind> &&
     shared_word<typename P::template word<std::uint64_t>, std::uint64_t> &&
     shared_word<typename P::template word<std::uint32_t>, std::uint32_t> &&
     requires(typename P::template word<std::uint32_t>& at, void* to, void const* from, std::size_t bytes) {
+    { at.fetch_or(std::uint32_t{}, std::memory_order_seq_cst) } -> std::same_as<std::uint32_t>;
     P::fence(std::memory_order_seq_cst);
     P::fence_after_rmw();
     P::order_for_undertaker();
@@ -188,8 +187,6 @@ concept atomics_policy = of_kind<P, atomics_kind> &&
     P::read_words(to, from, bytes);
     P::prefetch(from);
     P::prefetch_to_write(from);
-    P::futex_wait(at, std::uint32_t{}, std::chrono::nanoseconds{});
-    P::futex_wake_all(at);
 };
 
 }  // namespace zeroipc::policy

@@ -133,11 +133,10 @@ concept ordering_policy = of_kind<P, ordering_kind> &&
 /// accesses, Access is void, and only its compilation tells whether the ordering serves them.
 template <class Ordering, class Atomics, class Access>
 consteval bool complete_accesses() {
-    static_assert(
-        atomics_policy<Atomics>,
-        "zeroipc: these atomics lack one of word, fence, fence_after_rmw, order_for_undertaker, "
-        "write_payload, read_payload, write_words, read_words, prefetch, prefetch_to_write, futex_wait, "
-        "futex_wake_all, or their word lacks an operation (see atomics.hpp)");
+    static_assert(atomics_policy<Atomics>,
+                  "zeroipc: these atomics lack one of word, fence, fence_after_rmw, order_for_undertaker, "
+                  "write_payload, read_payload, write_words, read_words, prefetch, prefetch_to_write, "
+                  "or their word lacks an operation (see atomics.hpp)");
     if constexpr (atomics_policy<Atomics>)
         static_assert(
             std::is_void_v<Access> || ordering_policy<Ordering, Atomics, Access>,
