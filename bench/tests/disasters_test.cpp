@@ -1,6 +1,5 @@
 // The program where things go wrong that are not its own: everything killed at once, a full disk, a folder that is read only.
 
-#include <sched.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 
 #include "child.hpp"
 #include "spawned.hpp"
+#include "zeroipc_mount_testing.hpp"
 
 using namespace zeroipc::bench::testing;
 using Catch::Matchers::Contains;
@@ -52,19 +52,12 @@ std::pair<std::vector<json>, bool> records_of(fs::path const& folder) {
     return {whole, false};
 }
 
-std::size_t lines_so_far(fs::path const& folder) {
-    auto const text = read_text(folder / "records.jsonl");
-    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
-}
-
 /// In a file system of its own, mounted there with these options: what body() gives, or not_possible.
 template <class Body>
 int in_mount(fs::path const& where, unsigned long flags, char const* options, Body&& body) {
     int const status = status_of_child([&] {
-        if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-            ::mount("tmpfs", where.c_str(), "tmpfs", flags, options) != 0)
-            return not_possible;
-        return static_cast<int>(body());
+        return zeroipc::testing::mount_there(where.c_str(), options, flags) ? static_cast<int>(body())
+                                                                            : not_possible;
     });
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
@@ -78,7 +71,7 @@ TEST_CASE("coordinator and workers killed at once leave whole records, and the r
     std::vector<pid_t> workers;
     REQUIRE(wait_until([&] {
         if (program.has_ended()) return true;
-        if (lines_so_far(folder.path()) < 3 || !stop_still(program.pid())) return false;
+        if (records_so_far(folder.path()) < 3 || !stop_still(program.pid())) return false;
         workers = workers_of(program.pid());
         if (!workers.empty()) return true;
         program.signal(SIGCONT);

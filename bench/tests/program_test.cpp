@@ -96,11 +96,6 @@ std::vector<json> records_in(fs::path const& folder) {
     return records;
 }
 
-std::size_t records_so_far(fs::path const& folder) {
-    auto const text = read_text(folder / "records.jsonl");
-    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
-}
-
 json read_json(fs::path const& file) { return json::parse(read_text(file)); }
 
 /// Percentiles rise, and are there only with at least 10 samples beyond them.

@@ -53,6 +53,12 @@ inline std::string read_text(fs::path const& file) {
     return text.str();
 }
 
+/// Whole lines in a folder's records.
+inline std::size_t records_so_far(fs::path const& folder) {
+    auto const text = read_text(folder / "records.jsonl");
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
 /// State of a process as in /proc: R, S, T, Z, ...; nothing if there is none.
 inline std::optional<char> state_of(pid_t pid) {
     auto const text = read_text("/proc/" + std::to_string(pid) + "/stat");

@@ -88,8 +88,6 @@ struct Coordinator::Run {
     std::optional<Memory> memory{};
     Control* control = nullptr;
     Initial initial{};
-    std::uint64_t xml_offset = 0;
-    bool is_timed = false;
 };
 
 int Coordinator::home_node(Cell const& cell, Placement const& placement) const {
@@ -129,19 +127,16 @@ void Coordinator::lay_out(Run& run) {
             if (!options_.lenient_placement) throw;  // else judge() flags what came of it
         }
     };
-    run.is_timed = cell.mode == Mode::latency;
-    auto const timed_bytes = run.is_timed ? sizeof(Timed) * cell.workers() : 0;
+    auto const timed_bytes = cell.mode == Mode::latency ? sizeof(Timed) * cell.workers() : 0;
     auto const processes = cell.workers() + processes_beside(cell.mode);
     auto const board_bytes = cell.mode == Mode::kill ? kill_board_bytes(cell.workers()) : 0;
     auto const total = zeroipc::format::table_end(options.max_entries) + control_bytes(processes) +
                        topology_xml_.size() + subject->bytes(cell) + timed_bytes + board_bytes +
                        5 * zeroipc::format::structure_alignment;
     auto& memory = run.memory.emplace(Memory::create(run.name.text(), total, options));
-    run.xml_offset =
-        memory
-            .add("topology", topology_xml_.size(),
-                 [&](std::byte* at) { std::memcpy(at, topology_xml_.data(), topology_xml_.size()); })
-            .offset;
+    auto const xml = memory.add("topology", topology_xml_.size(), [&](std::byte* at) {
+        std::memcpy(at, topology_xml_.data(), topology_xml_.size());
+    });
     auto const place = memory.add(control_name, control_bytes(processes), [](std::byte*) {});
     subject->create(memory, cell, run.initial);
     run.result.sent = run.initial.items;
@@ -149,6 +144,8 @@ void Coordinator::lay_out(Run& run) {
 
     auto& control = control_at(memory.base(), place.offset);
     run.control = &control;
+    control.topology_offset = xml.offset;
+    control.topology_bytes = xml.size;
     control.memory_node = home;
     control.home = kind;
     if (timed_bytes != 0) control.timed_offset = memory.add("timed", timed_bytes, [](std::byte*) {}).offset;
@@ -194,8 +191,6 @@ void Coordinator::instruct(Run& run) {
     control.variant.assign(cell.variant);
     control.mix.assign(cell.mix);
     control.keys.assign(cell.keys);
-    control.topology_offset = run.xml_offset;
-    control.topology_bytes = topology_xml_.size();
     std::copy(placement.worker_cpus.begin(), placement.worker_cpus.end(), control.cpus.begin());
 }
 
@@ -273,7 +268,7 @@ void Coordinator::collect_reports(Run& run) {
     result.counted = control.counter.value.load();
     result.sent += control.made_items;
     result.sent_sum += control.made_sum;
-    if (run.is_timed)
+    if (cell.mode == Mode::latency)
         collect_times(cell, reinterpret_cast<Timed const*>(run.memory->base() + control.timed_offset),
                       result);
 }

@@ -40,6 +40,12 @@ constexpr std::array<Generic, 8> generic{{
     {"cpu-migrations", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_MIGRATIONS},
 }};
 
+std::string generic_names() {
+    std::string names;
+    for (auto const& event : generic) names += (names.empty() ? "" : ", ") + std::string(event.name);
+    return names;
+}
+
 /// Writes type and configuration. \return false for a name that nobody knows.
 bool encode([[maybe_unused]] std::string const& event, perf_event_attr& attributes) {
     for (auto const& known : generic) {
@@ -140,8 +146,8 @@ std::string why_not_counted(std::string const& event, CounterReading const& read
         case CounterReading::unknown_name:
             return knows_libpfm_names() ? "libpfm4 knows no event of this name on this machine"
                                         : "this build has no libpfm4 (libpfm4-dev) and knows generic events "
-                                          "only: cycles, instructions, cache-references, cache-misses, "
-                                          "branch-misses, page-faults, context-switches, cpu-migrations";
+                                          "only: " +
+                                              generic_names();
         case EACCES:
         case EPERM:
             return not_permitted(event, root);

@@ -111,7 +111,7 @@ struct PeerMap : PeerSubject<Peer, Peer> {
     static std::shared_ptr<void> make(Control const& control, Initial& initial) {
         auto peer = std::make_shared<Peer>(control);
         auto&& map = open_peer(*peer, 0, true);
-        fill_map<N>(map, control.capacity, control.filled_percent, *parse_mix(control.mix.view()), initial);
+        fill_map<N>(map, control.capacity, control.filled_percent, initial);
         return peer;
     }
     static void work(Bench& bench, Memory&, Stages& stages, std::uint32_t worker) {

@@ -48,15 +48,14 @@ _SURE_OF = {"stack-compact-3x8": [(256, b"\5" + bytes(63) + b"\5", "ok")]}
 
 
 def _spoiled_images(rng, described, images, count):
-    """Images with random damage. (The workers' patience with a segment that never stands still is another test's.)"""
-    while count > 0:
+    """Images with random damage, up to so many."""
+    for _ in range(count):
         spoiled = bytearray(rng.choice(images))
         spoil(rng, spoiled, rng.choice([0, 0, 8, 128]))
         if rng.random() < 0.1:
             spoiled = spoiled[: rng.randrange(len(spoiled))]
         if not _other_layout(spoiled, described["structure"]):
             yield bytes(spoiled)
-        count -= 1
 
 
 def _sure_images(images, stem):

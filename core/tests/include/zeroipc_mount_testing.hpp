@@ -13,16 +13,16 @@
 
 namespace zeroipc::testing {
 
-/// In a file system of its own, mounted with these options; 80 if that is not allowed here.
+/// In a child: puts a file system of its own there, which nobody else sees. \return false if that is not allowed here
+inline bool mount_there(char const* where, char const* options, unsigned long flags = 0) {
+    return ::unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+           ::mount("tmpfs", where, "tmpfs", flags, options) == 0;
+}
+
+/// With shared memory in a file system of its own, mounted with these options; 80 if that is not allowed here.
 template <class Body>
 int in_mount(char const* mount_options, Body&& body) {
-    return child([&] {
-               if (::unshare(CLONE_NEWNS) != 0 ||
-                   ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-                   ::mount("tmpfs", "/dev/shm", "tmpfs", 0, mount_options) != 0)
-                   return 80;
-               return static_cast<int>(body());
-           })
+    return child([&] { return mount_there("/dev/shm", mount_options) ? static_cast<int>(body()) : 80; })
         .wait();
 }
 

@@ -13,9 +13,8 @@ namespace zeroipc::bench {
 
 /// Puts in what a map holds before the window.
 template <std::size_t N, class Map>
-void fill_map(Map& map, std::uint64_t capacity, std::uint32_t filled_percent, Mix const& mix,
-              Initial& initial) {
-    auto const filled = Keyspace::of(capacity, filled_percent, 0, mix).filled;
+void fill_map(Map& map, std::uint64_t capacity, std::uint32_t filled_percent, Initial& initial) {
+    auto const filled = Keyspace::filled_of(capacity, filled_percent);
     Payload<N> value;
     for (std::uint64_t key = 0; key < filled; ++key) {
         value.fill(0, key);
@@ -51,7 +50,7 @@ struct MapSubject {
     }
     static void create(Memory& memory, Cell const& cell, Initial& initial) {
         map m(memory, name, cell.capacity, options(cell));
-        fill_map<N>(m, cell.capacity, cell.filled_percent, *parse_mix(cell.mix), initial);
+        fill_map<N>(m, cell.capacity, cell.filled_percent, initial);
     }
     static void work(Bench& bench, Memory& memory, Stages& stages, std::uint32_t worker) {
         map m(memory, name);

@@ -108,11 +108,14 @@ struct Keyspace {
     std::uint64_t filled;  ///< keys 0 to filled - 1 are there
     std::uint64_t range;   ///< keys are drawn from 0 to range - 1
 
+    static std::uint64_t filled_of(std::uint64_t capacity, std::uint32_t filled_percent) {
+        return std::max<std::uint64_t>(1, capacity * filled_percent / 100);
+    }
     /// \param range_percent of the filled ones; 0: all of them, or twice as many where the mix inserts or erases, so that
     /// as many are there at any time.
     static Keyspace of(std::uint64_t capacity, std::uint32_t filled_percent, std::uint32_t range_percent,
                        Mix const& mix) {
-        auto const filled = std::max<std::uint64_t>(1, capacity * filled_percent / 100);
+        auto const filled = filled_of(capacity, filled_percent);
         if (range_percent != 0) return {filled, std::max<std::uint64_t>(1, filled * range_percent / 100)};
         return {filled, mix.changes_keys() ? 2 * filled : filled};
     }
