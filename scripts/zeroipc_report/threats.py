@@ -22,14 +22,13 @@ def noise(analysis: Analysis) -> List[Tuple[str, str]]:
     probes = frame["probe_ns"].dropna()
     apart = frame["separate_cores"].dropna()
     hiccups = frame["hiccup_ns"].dropna()
-    windows = frame["point"].map(lambda point: float(point.window_ns))
-    skews = (frame["start_skew_ns"] / windows)[~frame["oversubscribed"].astype(bool)].dropna()
+    skews = frame["start_skew_ns"][~frame["oversubscribed"].astype(bool)].dropna()
     flagged = sum(bool(set(flags) - {"oversubscribed"}) for flags in frame["flags"])
     return [
         ("runs with a flag other than oversubscribed", f"{flagged} of {len(frame)}"),
         ("coefficient of variation of a cell over its rounds", _three(spreads * 100, "%")),
         ("longest time a worker stood still in a run (hiccup)", _three(hiccups / 1e6, " ms")),
-        ("workers' starts apart, of the window (where each had a CPU)", _three(skews * 100, "%")),
+        ("workers' starts apart (where each had a CPU)", _three(skews, " ns")),
         ("runs sent again because the workers' starts were too far apart", f"{int(frame['repeats'].sum())}"),
         ("share of the CPU time that the host took", _three(frame["steal_share"].dropna() * 100, "%")),
         ("cost of a time stamp", _three(frame["timer_floor_ns"].dropna(), " ns")),
