@@ -20,6 +20,8 @@ ZEROIPC_TEST_MODULES=(pytest jsonschema hypothesis)
 # Other libraries to compare with. None is needed: what is missing is not compared with.
 ZEROIPC_PEER_PACKAGES=(libboost-dev libtbb-dev libck-dev libatomic-queue-dev libconcurrentqueue-dev libxenium-dev
   libcds-dev liburcu-dev libiceoryx-hoofs-dev)
+# What only long tests ask for, each of which is skipped without it: Arm, a machine of several NUMA nodes, libFuzzer.
+ZEROIPC_LONG_PACKAGES=(g++-aarch64-linux-gnu qemu-user-static qemu-system-x86 clang libclang-rt-dev)
 
 zeroipc_say() { printf '%s\n' "$*"; }
 zeroipc_complain() { printf '%s: %s\n' "${ZEROIPC_COMMAND:-zeroipc}" "$*" >&2; }
@@ -112,12 +114,13 @@ zeroipc_ensure() {
   return 1
 }
 
-# zeroipc_ensure_peers: installs the other libraries that can be installed, and says which are not there. Never fails.
-zeroipc_ensure_peers() {
+# zeroipc_want WORDS PACKAGE...: installs those that can be installed, and names behind WORDS the others. Never fails.
+zeroipc_want() {
+  local words=$1 package
   local -a missing=()
-  local package
+  shift
   command -v dpkg-query >/dev/null || return 0
-  mapfile -t missing < <(zeroipc_missing_packages "${ZEROIPC_PEER_PACKAGES[@]}")
+  mapfile -t missing < <(zeroipc_missing_packages "$@")
   ((${#missing[@]} == 0)) && return 0
   # At once, or, where one of them is unknown to apt, each by itself.
   zeroipc_apt_install "${missing[@]}" 2>/dev/null && return 0
@@ -125,8 +128,13 @@ zeroipc_ensure_peers() {
     zeroipc_apt_install "$package" >/dev/null 2>&1 || true
   done
   mapfile -t missing < <(zeroipc_missing_packages "${missing[@]}")
-  ((${#missing[@]} == 0)) || zeroipc_say "not compared with, for want of packages: ${missing[*]}"
+  ((${#missing[@]} == 0)) || zeroipc_say "$words: ${missing[*]}"
   return 0
+}
+
+zeroipc_want_peers() { zeroipc_want "not compared with, for want of packages" "${ZEROIPC_PEER_PACKAGES[@]}"; }
+zeroipc_want_long_tools() {
+  zeroipc_want "tests left out, for want of packages" "${ZEROIPC_LONG_PACKAGES[@]}"
 }
 
 # --- Python -----------------------------------------------------------------------------------------------------

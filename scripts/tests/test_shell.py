@@ -182,17 +182,27 @@ def test_peers_are_installed_where_they_can_be(tree):
     tree.tool("dpkg-query", '#!/bin/sh\ncase "$*" in *libtbb-dev*) exit 1;; esac\nprintf "install ok installed"\n')
     tree.tool("apt-get", "#!/bin/sh\necho \"apt-get $*\" >>\"$TREE/calls\"\n")
     tree.tool("sudo", '#!/bin/sh\n[ "$1" = -n ] && shift\nexec "$@"\n')
-    assert tree.source("zeroipc_ensure_peers </dev/null").returncode == 0
+    assert tree.source("zeroipc_want_peers </dev/null").returncode == 0
     assert re.search(r" install --no-install-recommends libtbb-dev$", tree.calls.strip())
 
 
 def test_peers_that_cannot_be_installed_are_named_and_do_not_stop_anything(tree):
     tree.tool("dpkg-query", '#!/bin/sh\ncase "$*" in *libtbb-dev*|*libck-dev*) exit 1;; esac\n'
               'printf "install ok installed"\n')
-    done = tree.source("zeroipc_ensure_peers </dev/null")
+    done = tree.source("zeroipc_want_peers </dev/null")
     assert done.returncode == 0
     assert "not compared with, for want of packages: libtbb-dev libck-dev" in done.stdout
     assert not done.stderr
+
+
+def test_long_tests_ask_for_emulators_and_do_without(tree):
+    assert tree.run("scripts/test", "--long").returncode == 0
+    assert "tests left out" not in tree.run("scripts/test", "--long").stdout
+    tree.tool("dpkg-query", '#!/bin/sh\ncase "$*" in *qemu-user-static*) exit 1;; esac\nprintf "install ok installed"\n')
+    done = tree.run("scripts/test", "--long")
+    assert done.returncode == 0
+    assert "tests left out, for want of packages: qemu-user-static" in done.stdout
+    assert "qemu-user-static" not in tree.run("scripts/test").stdout
 
 
 def test_peers_that_are_required_are_handed_to_cmake(tree):

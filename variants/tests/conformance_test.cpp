@@ -488,7 +488,14 @@ void kills(variant const& v, std::uint64_t count) {
 }
 
 TEST_CASE("what claims to be safe from kills goes on behind them", "[fast]") {
-    with_each([](variant const& v) { kills(v, 10); });
+    with_each([](variant const& v) {
+        if (!v.uses_kernel_locks) kills(v, 10);
+    });
+}
+TEST_CASE("so does what the kernel helps, which takes locks from the dead", "[fast][kernel]") {
+    with_each([](variant const& v) {
+        if (v.uses_kernel_locks) kills(v, 10);
+    });
 }
 TEST_CASE("what claims to be safe from kills goes on behind 50 of them", "[medium]") {
     with_each([](variant const& v) { kills(v, 50); });

@@ -66,7 +66,8 @@ struct variant {
     std::string name;
     bool kill_safe = false;
     bool unsafe = false;
-    bool many_producers = true;  ///< or one
+    bool uses_kernel_locks = false;  ///< robust mutexes, which the kernel takes from the dead
+    bool many_producers = true;      ///< or one
     bool many_consumers = true;
     std::uint64_t min_capacity = 1;
     std::uint32_t algorithm_id = 0;

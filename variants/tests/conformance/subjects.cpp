@@ -230,6 +230,7 @@ variant described() {
     variant v;
     v.name = Variant::name();
     v.kill_safe = Variant::kill_safe;
+    v.uses_kernel_locks = Variant::uses_kernel_locks;
     v.unsafe = Variant::unsafe;
     v.many_producers = Variant::max_producers > 1;
     v.many_consumers = Variant::max_consumers > 1;
