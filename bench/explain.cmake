@@ -2,6 +2,8 @@
 add_library(zeroipc_explain STATIC src/commands/explain_command.cpp src/commands/explanation.cpp
   src/explain/disassembly.cpp src/explain/explained.cpp src/explain/maps.cpp src/explain/perf.cpp src/explain/process.cpp
   src/explain/queues.cpp src/explain/stacks.cpp src/explain/watched_run.cpp)
+zeroipc_talks(src/commands/explain_command.cpp src/commands/explanation.cpp src/explain/disassembly.cpp src/explain/perf.cpp
+  src/explain/process.cpp src/explain/watched_run.cpp)
 target_include_directories(zeroipc_explain PUBLIC src)
 target_link_libraries(zeroipc_explain PUBLIC zeroipc_bench PRIVATE CLI11::CLI11 zeroipc_options)
 

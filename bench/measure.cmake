@@ -6,6 +6,7 @@ mark_as_advanced(ZEROIPC_LIBPFM_INCLUDE ZEROIPC_LIBPFM_LIBRARY)
 add_library(zeroipc_measure STATIC src/commands/doctor.cpp
   src/measure/energy.cpp src/measure/frequency.cpp src/measure/isolation.cpp src/measure/perf_counters.cpp src/measure/steady.cpp)
 zeroipc_calculates(src/measure/steady.cpp tests/steady_test.cpp)
+zeroipc_talks(src/commands/doctor.cpp)
 target_compile_features(zeroipc_measure PUBLIC cxx_std_20)
 target_include_directories(zeroipc_measure PUBLIC include)
 target_link_libraries(zeroipc_measure PUBLIC zeroipc_placement PRIVATE zeroipc_options)

@@ -32,6 +32,8 @@ target_link_libraries(zeroipc_placement
 add_library(zeroipc_topology_command STATIC
   ${CMAKE_CURRENT_LIST_DIR}/src/commands/topology_command.cpp
   ${CMAKE_CURRENT_LIST_DIR}/src/commands/topology_drawing.cpp)
+zeroipc_talks(${CMAKE_CURRENT_LIST_DIR}/src/commands/topology_command.cpp ${CMAKE_CURRENT_LIST_DIR}/src/commands/topology_drawing.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/src/environment.cpp)
 target_include_directories(zeroipc_topology_command PUBLIC ${CMAKE_CURRENT_LIST_DIR}/src)
 target_link_libraries(zeroipc_topology_command PUBLIC zeroipc_placement PRIVATE CLI11::CLI11 zeroipc_options)
 

@@ -32,18 +32,25 @@ endif()
 # zeroipc_calculates(FILE...): sources that calculate much and race for nothing are optimised under sanitizers, too.
 function(zeroipc_calculates)
   if(ZEROIPC_SANITIZE)
-    set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -O1)
+    set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_OPTIONS -O1)
   endif()
+endfunction()
+
+# zeroipc_talks(FILE...): sources that read a command line or files and print, of many instantiations that run once: a release
+# build optimises them a little only. Never what is timed.
+function(zeroipc_talks)
+  set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_OPTIONS $<$<CONFIG:Release>:-O1>)
 endfunction()
 
 # zeroipc_add_test(NAME FILE [OWN_MAIN] [LIGHT] LABELS fast [medium slow stress] [LIBS ...]): one Catch2 program, with a main
 # of its own if so said, and one ctest test for each label, which runs the cases of that tag. A label without a case fails,
 # and so does a case without a label.
-# LIGHT: a release build optimises it a little only, for it has many instantiations, which run for a short time each.
+# LIGHT: a release build optimises it a little only, for it has many instantiations, which run for a short time each. So it is
+# with every test of a folder that sets ZEROIPC_LIGHT_TESTS.
 function(zeroipc_add_test name file)
   cmake_parse_arguments(arg "OWN_MAIN;LIGHT" "" "LABELS;LIBS" ${ARGN})
   add_executable(${name} ${file})
-  if(arg_LIGHT)
+  if(arg_LIGHT OR ZEROIPC_LIGHT_TESTS)
     target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   endif()
   if(arg_OWN_MAIN)

@@ -9,6 +9,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -85,6 +86,17 @@ constexpr std::uint32_t max_consumers() {
         return any_number;
 }
 
+/// The parts with slashes between them, empty ones left out. (Compiled once; variants are many.)
+inline std::string joined(std::initializer_list<std::string_view> parts) {
+    std::string name;
+    for (auto const part : parts) {
+        if (part.empty()) continue;
+        if (!name.empty()) name += '/';
+        name += part;
+    }
+    return name;
+}
+
 }  // namespace detail
 
 /// What follows from a variant's policies, whatever its structure.
@@ -113,16 +125,14 @@ struct variant {
     /// `structure/algorithm/ordering/backoff/layout`; a dash where the algorithm leaves no choice. Behind it, where it is
     /// not the default, how the waiting operations wait.
     static std::string name() {
-        auto const part = [](bool chosen, std::string_view text) {
-            return chosen ? std::string(text) : std::string("-");
-        };
-        return std::string(structure) + "/" + std::string(algorithm::name) + "/" +
-               part(algorithm::takes_ordering, policies::ordering::name) + "/" +
-               part(algorithm::takes_backoff, policies::backoff::name) + "/" +
-               std::string(policies::layout::name) +
-               (std::is_same_v<typename policies::waiting, typename policies::default_waiting>
-                    ? std::string()
-                    : "/" + std::string(policies::waiting::name));
+        constexpr std::string_view nothing = "-";
+        return detail::joined({structure, algorithm::name,
+                               algorithm::takes_ordering ? policies::ordering::name : nothing,
+                               algorithm::takes_backoff ? policies::backoff::name : nothing,
+                               policies::layout::name,
+                               std::is_same_v<typename policies::waiting, typename policies::default_waiting>
+                                   ? std::string_view()
+                                   : policies::waiting::name});
     }
 };
 
