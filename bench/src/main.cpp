@@ -61,10 +61,10 @@ Suite suite_of(Arguments const& a) {
     }
     Sweep sweep = a.axes;
     sweep.modes.clear();
-    for (auto const& mode : a.modes) {
-        sweep.modes.push_back(mode_named(mode));
-    }
+    for (auto const& mode : a.modes) sweep.modes.push_back(mode_named(mode));
     for (auto const& host : a.hosts) sweep.hosts.push_back(host_named(host));
+    sweep.calls.clear();
+    for (auto const& calls : a.calls) sweep.calls.push_back(calls_named(calls));
     sweep.variants = a.variants;
     sweep.producers = a.producers;
     sweep.consumers = a.consumers;

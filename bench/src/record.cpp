@@ -140,6 +140,7 @@ json workload_of(Cell const& cell) {
     bool const map = cell.structure() == "map";
     return {{"think_ns", cell.think_ns},
             {"batch", cell.batch},
+            {"calls", cell.structure() == "queue" ? json(to_string(cell.calls)) : json(nullptr)},
             {"push_percent", stack ? json(cell.push_percent) : json(nullptr)},
             {"mix", map ? json(cell.mix) : json(nullptr)},
             {"keys", map ? json(cell.keys) : json(nullptr)},

@@ -76,30 +76,21 @@ Sweep read_sweep(toml::table const& table, std::filesystem::path const& file) {
     auto const texts = [&](std::vector<std::string>& values) {
         values = read_list<std::string, std::string>(*at, file, key);
     };
+    auto const named = [&]<class T>(std::vector<T>& values, T (*value_of)(std::string const&)) {
+        std::vector<std::string> names;
+        texts(names);
+        values.clear();
+        for (auto const& name : names) try {
+                values.push_back(value_of(name));
+            } catch (PlanError const& wrong) {
+                throw PlanError(where(file, at->source()) + wrong.what());
+            }
+    };
     using Read = std::function<void()>;
     std::map<std::string_view, Read> const keys{
-        {"mode",
-         [&] {
-             std::vector<std::string> names;
-             texts(names);
-             sweep.modes.clear();
-             for (auto const& name : names) try {
-                     sweep.modes.push_back(mode_named(name));
-                 } catch (PlanError const& wrong) {
-                     throw PlanError(where(file, at->source()) + wrong.what());
-                 }
-         }},
+        {"mode", [&] { named(sweep.modes, &mode_named); }},
         {"variants", [&] { texts(sweep.variants); }},
-        {"host",
-         [&] {
-             std::vector<std::string> names;
-             texts(names);
-             for (auto const& name : names) try {
-                     sweep.hosts.push_back(host_named(name));
-                 } catch (PlanError const& wrong) {
-                     throw PlanError(where(file, at->source()) + wrong.what());
-                 }
-         }},
+        {"host", [&] { named(sweep.hosts, &host_named); }},
         {"producers", [&] { numbers(sweep.producers, 1); }},
         {"consumers", [&] { numbers(sweep.consumers, 0); }},
         {"workers", [&] { numbers(sweep.workers, 1); }},
@@ -119,6 +110,7 @@ Sweep read_sweep(toml::table const& table, std::filesystem::path const& file) {
         {"home", [&] { texts(sweep.homes); }},
         {"think_ns", [&] { numbers(sweep.thinks_ns, 0); }},
         {"batch", [&] { numbers(sweep.batches, 1); }},
+        {"calls", [&] { named(sweep.calls, &calls_named); }},
         {"push_percent", [&] { numbers(sweep.push_percents, 0); }},
         {"filled_percent", [&] { numbers(sweep.filled_percents, 0); }},
         {"range_percent", [&] { numbers(sweep.range_percents, 0); }},

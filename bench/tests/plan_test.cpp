@@ -715,6 +715,27 @@ TEST_CASE("batches and think times are axes of a queue's throughput", "[fast]") 
               "throughput/queue/exchange/acq_rel/exp/compact/1P1C/8B/cap1024/100ms/think50ns/batch8") == 1);
 }
 
+TEST_CASE("calls that wait are an axis of a queue's cells, of single items", "[fast]") {
+    auto sweep = sweep_of({"queue"});
+    sweep.modes = {Mode::throughput, Mode::pingpong, Mode::latency, Mode::kill};
+    sweep.calls = {Calls::attempts, Calls::waiting};
+    sweep.batches = {1, 8};
+    auto const cells = expand(suite_of(sweep));
+    CHECK(count_of(cells, default_queue, Mode::throughput) == 3);
+    CHECK(count_of(cells, default_queue, Mode::pingpong) == 2);
+    CHECK(count_of(cells, default_queue, Mode::latency) == 2);
+    CHECK(count_of(cells, default_queue, Mode::kill) == 1);
+    for (auto const& cell : cells)
+        if (cell.calls == Calls::waiting) {
+            CHECK(cell.batch == 1);
+            CHECK(cell.variant == default_queue);  // bounds have one way to be called
+        }
+    auto const keys = keys_of(cells);
+    CHECK(std::count(keys.begin(), keys.end(),
+                     "pingpong/queue/exchange/acq_rel/exp/compact/1P1C/8B/cap1024/100ms/wait") == 1);
+    CHECK_THAT(complaint([] { calls_named("sleep"); }), Contains("'sleep'") && Contains("try or wait"));
+}
+
 TEST_CASE("latency cells have loads and arrivals, and no bounds that pass nothing on", "[fast]") {
     auto sweep = sweep_of({"queue", "map"});
     sweep.modes = {Mode::latency, Mode::throughput};
@@ -761,4 +782,11 @@ TEST_CASE("values of axes that cannot be are refused with what there is", "[fast
     CHECK_THAT(refused([](Sweep& s) { s.workers = {0}; }), Contains("0"));
     CHECK_THAT(refused([](Sweep& s) { s.payloads = {256}; }), Contains("256") && Contains("8, 64"));
     CHECK_THAT(refused([](Sweep& s) { s.modes = {Mode::pingpong}; }), Contains("no round trip"));
+    CHECK_THAT(refused([](Sweep& s) { s.calls = {Calls::waiting}; }),
+               Contains("calls wait") && Contains("use try"));
+    CHECK_THAT(refused([](Sweep& s) {
+                   s.variants = {"lang/c/queue"};
+                   s.calls = {Calls::waiting};
+               }),
+               Contains("'lang/c/queue'") && Contains("use try"));
 }

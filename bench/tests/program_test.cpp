@@ -768,6 +768,54 @@ TEST_CASE("a map's keys are drawn from the range that was asked for", "[fast]") 
     CHECK(misses[400] < 0.8);
 }
 
+TEST_CASE("calls that wait do so as the variant has it", "[fast]") {
+    Folder const folder;
+    auto const outcome = run_program(
+        {"--variant",
+         "queue/exchange/acq_rel/exp/compact/spin,queue/exchange/acq_rel/exp/compact/futex-at-once", "--mode",
+         "throughput,pingpong,latency", "--load", "10", "--calls", "try,wait", "--window", "20", "--rounds",
+         "1", "--out", folder.path().string()});
+    INFO(outcome.err);
+    CHECK(outcome.status == 0);
+    std::map<std::string, std::uint64_t> system_calls;
+    std::set<std::string> modes;
+    for (auto const& record : records_in(folder.path())) {
+        if (record["kind"] != "variant") {
+            CHECK(record["workload"]["calls"].is_null());
+            continue;
+        }
+        check_good(record);
+        auto const calls = record["workload"]["calls"].get<std::string>();
+        if (calls == "wait") modes.insert(record["mode"]);
+        for (auto const& worker : record["workers"])
+            system_calls[calls + " " + record["variant"].get<std::string>()] +=
+                worker["system_calls"].get<std::uint64_t>();
+    }
+    CHECK(modes == std::set<std::string>{"latency", "pingpong", "throughput"});
+    // Who waits for each item of a round trip sleeps at some; who spins never does. Attempts never wait.
+    CHECK(system_calls["wait queue/exchange/acq_rel/exp/compact/futex-at-once"] > 0);
+    CHECK(system_calls["wait queue/exchange/acq_rel/exp/compact/spin"] == 0);
+    CHECK(system_calls["try queue/exchange/acq_rel/exp/compact/spin"] == 0);
+}
+
+TEST_CASE("calls of every queue that wait hand over all items", "[medium]") {
+    Folder const folder;
+    auto const outcome = run_program({"--variant",   "queue/*", "--mode",      "throughput,pingpong",
+                                      "--calls",     "wait",    "--producers", "1,2",
+                                      "--consumers", "1,2",     "--capacity",  "8",
+                                      "--payload",   "8,256",   "--window",    "10",
+                                      "--rounds",    "1",       "--out",       folder.path().string()});
+    INFO(outcome.err);
+    CHECK(outcome.status == 0);
+    std::size_t waited = 0;
+    for (auto const& record : records_in(folder.path())) {
+        if (record["kind"] != "variant") continue;
+        check_good(record);
+        waited += record["workload"]["calls"] == "wait";
+    }
+    CHECK(waited > 100);
+}
+
 TEST_CASE("every stack and map passes its own verification, whatever its workers do", "[medium]") {
     Folder const folder;
     auto const outcome = run_program({"--variant",

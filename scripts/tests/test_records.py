@@ -137,6 +137,8 @@ WORKLOAD = {"think_ns": 0, "batch": 1, "push_percent": None, "mix": None, "keys"
     ({"think_ns": 100, "batch": 16}, None, "think 100 ns, batches of 16"),
     ({"push_percent": 70, "filled_percent": 90}, None, "70% pushes, 90% full"),
     ({"mix": "ycsb-a", "keys": "zipf0.99", "filled_percent": 50}, None, "ycsb-a, zipf0.99 keys"),
+    ({"calls": "try"}, None, ""),
+    ({"calls": "wait", "batch": 1}, None, "calls that wait"),
     ({"mix": "r100", "keys": "uniform", "range_percent": 200}, None, "r100, uniform keys, keys of 200% of those"),
     ({}, {"percent": 0, "arrivals": None}, "closed loop"),
     ({}, {"percent": 80, "arrivals": "poisson"}, "poisson arrivals at 80%"),

@@ -115,7 +115,7 @@ def row_of(record: Dict[str, Any]) -> Dict[str, Any]:
 def _point(record: Dict[str, Any]) -> Point:
     capacity = record["capacity"]
     axes = {name: value for name, value in (record.get("workload") or {}).items()
-            if value is not None and name != "placement"}
+            if value is not None and name != "placement" and (name, value) != ("calls", "try")}
     if record.get("load"):
         axes["load_percent"] = record["load"]["percent"]
     return Point(record["mode"], record["producers"], record["consumers"], record["payload_bytes"],
@@ -146,6 +146,8 @@ def _workload(record: Dict[str, Any]) -> str:
         parts.append("any worker killed" if of["victim"] == "any" else f"a {of['victim']} killed")
     if of.get("batch", 1) != 1:
         parts.append(f"batches of {of['batch']}")
+    if of.get("calls") == "wait":
+        parts.append("calls that wait")
     return ", ".join(parts)
 
 

@@ -15,7 +15,7 @@ from zeroipc_report.records import RunFolder
 from .places import RECORDS, RESULTS, ResultsError, find, is_run, label, runs
 
 LATENCIES = ("min_ns", "mean_ns", "p50_ns", "p90_ns", "p99_ns", "p99_9_ns", "p99_99_ns", "max_ns")
-WORKLOAD = ("think_ns", "push_percent", "mix", "keys", "filled_percent", "range_percent")
+WORKLOAD = ("think_ns", "calls", "push_percent", "mix", "keys", "filled_percent", "range_percent")
 SUMMED = ("successes", "full", "empty", "retries", "helps", "backoffs", "system_calls", "minor_faults",
           "voluntary_switches", "involuntary_switches")
 

@@ -98,6 +98,10 @@ void describe(CLI::App& app, Arguments& a) {
     list_option(
         app.add_option("--batch", a.axes.batches, "Items that a queue's operation moves at once; default 1"));
     list_option(
+        app.add_option("--calls", a.calls,
+                       "A queue's operations: try (those that answer full or empty), wait (those that "
+                       "wait, as the variant's way of waiting has it); default try"));
+    list_option(
         app.add_option("--workers", a.axes.workers,
                        "Workers of stacks and maps, each of which does everything; default 1. With --record: "
                        "of all structures; default 4"));

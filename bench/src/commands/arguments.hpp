@@ -25,6 +25,7 @@ struct Arguments {
     std::vector<std::string> variants{"default"};
     std::vector<std::string> modes{"throughput", "pingpong"};
     std::vector<std::string> hosts;
+    std::vector<std::string> calls{"try"};
     std::vector<std::uint32_t> producers{1};
     std::vector<std::uint32_t> consumers{1};
     std::vector<std::uint32_t> payloads{8};

@@ -184,6 +184,7 @@ void Coordinator::instruct(Run& run) {
                             : result.saturation_per_s * cell.load_percent / 100 / clients;
     control.poisson = cell.arrivals == "poisson" ? 1U : 0U;
     control.batch = cell.batch;
+    control.calls = cell.calls;
     control.push_percent = cell.push_percent;
     control.filled_percent = cell.filled_percent;
     control.range_percent = cell.range_percent;

@@ -36,6 +36,14 @@ Host host_named(std::string const& name) {
     throw PlanError("host '" + name + "'; use processes or threads");
 }
 
+char const* to_string(Calls calls) { return calls == Calls::waiting ? "wait" : "try"; }
+
+Calls calls_named(std::string const& name) {
+    for (auto const calls : {Calls::attempts, Calls::waiting})
+        if (name == to_string(calls)) return calls;
+    throw PlanError("calls '" + name + "'; use try or wait");
+}
+
 std::string Cell::key() const {
     std::ostringstream text;
     text << to_string(mode) << '/' << variant << '/';
@@ -60,6 +68,7 @@ std::string Cell::key() const {
         text << (load_percent == 0 ? "/closed" : '/' + arrivals + std::to_string(load_percent));
     if (mode == Mode::kill && consumers != 0) text << '/' << victim;
     if (batch != usual.batch) text << "/batch" << batch;
+    if (calls != usual.calls) text << '/' << to_string(calls);
     if (!placement.empty()) text << '/' << placement;
     if (home != usual.home) text << "/home_" << home;
     if (handicap_ns > 0) text << "/handicap" << handicap_ns << (handicap_all ? "ns_all" : "ns");

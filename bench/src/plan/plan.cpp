@@ -98,13 +98,17 @@ std::vector<Cell> queue_points(Sweep const& sweep, std::vector<Cell> points) {
     vary(points, sweep.modes, &Cell::mode);
     vary(points, sweep.payloads, &Cell::payload_bytes);
     vary(points, sweep.batches, &Cell::batch);
+    vary(points, sweep.calls, &Cell::calls);
     vary(points, sweep.producers, &Cell::producers);
     vary(points, sweep.consumers, &Cell::consumers);
-    for (auto& point : points)
+    for (auto& point : points) {
+        if (point.mode == Mode::kill) point.calls = Calls::attempts;
+        if (point.calls == Calls::waiting) point.batch = 1;
         if (point.mode == Mode::pingpong) {
             point.producers = point.consumers = point.batch = 1;
             point.think_ns = 0;
         }
+    }
     return with_loads(sweep, std::move(points));
 }
 
@@ -132,6 +136,7 @@ void expand_points(Collector& collector, Sweep const& sweep, std::vector<Cell> c
                    std::vector<std::string> const& names) {
     std::set<std::string> too_many_workers;
     std::set<std::string> other_payloads;
+    std::set<std::string> without_waiting;
     std::set<std::string> planned;
     for (auto const& point : points) {
         auto line = point;
@@ -169,6 +174,11 @@ void expand_points(Collector& collector, Sweep const& sweep, std::vector<Cell> c
                 too_many_workers.insert(name);
                 continue;
             }
+            if (cell.is_bound()) cell.calls = Calls::attempts;
+            if (cell.calls == Calls::waiting && (cell.is_peer() || cell.is_language())) {
+                without_waiting.insert(name);
+                continue;
+            }
             // A peer may be there for one payload only; what no peer is there for is refused below.
             if (cell.is_peer() && !find_peer(name, cell.payload_bytes) &&
                 std::count(peer_payload_sizes.begin(), peer_payload_sizes.end(), cell.payload_bytes) != 0) {
@@ -186,6 +196,9 @@ void expand_points(Collector& collector, Sweep const& sweep, std::vector<Cell> c
         if (other_payloads.contains(name) && !planned.contains(name))
             throw PlanError("'" + name + "' is not compiled for payloads of " + join(sweep.payloads) +
                             " bytes");
+    for (auto const& name : sweep.variants)
+        if (without_waiting.contains(name) && !planned.contains(name))
+            throw PlanError("'" + name + "' has no calls wait here; use try");
     for (auto const& name : sweep.variants)
         if (too_many_workers.contains(name) && !planned.contains(name))
             throw PlanError("variant '" + name + "' takes at most " +
@@ -215,6 +228,9 @@ void expand_hosted(Collector& collector, Sweep const& sweep, Host host, Names& n
             if (sweep.modes == std::vector{Mode::pingpong})
                 throw PlanError("a " + std::string(structure) +
                                 " has no round trip; use mode throughput, latency or kill");
+            if (sweep.calls == std::vector{Calls::waiting})
+                throw PlanError("calls wait of a " + std::string(structure) +
+                                "; they are a queue's, use try");
             expand_points(collector, sweep, mixed_points(sweep, base, structure == std::string_view("map")),
                           names[structure]);
         }

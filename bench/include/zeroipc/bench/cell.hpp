@@ -28,6 +28,14 @@ enum class Host : std::uint32_t {
 
 char const* to_string(Host host);
 
+/// Which of a queue's operations its workers call.
+enum class Calls : std::uint32_t {
+    attempts = 0,  ///< those that answer full or empty
+    waiting = 1,   ///< those that wait for space or an item, as the variant's way of waiting has it
+};
+
+char const* to_string(Calls calls);
+
 /// "queue", "stack", "map" or "bound": what stands in front of a name, of a peer's behind "peer/", and at the end of one
 /// of another language's (lang/LANGUAGE/STRUCTURE).
 constexpr std::string_view structure_of(std::string_view variant) {
@@ -70,6 +78,7 @@ struct Cell {
     std::string home{"producer"};     ///< where the segment lies: a name of a Home
     std::uint64_t think_ns = 0;       ///< work of their own that workers do after each operation (each batch)
     std::uint32_t batch = 1;          ///< items that a queue's operation moves at once
+    Calls calls = Calls::attempts;    ///< of a queue's workers
     std::uint32_t push_percent = 50;  ///< a stack's workers push so often, else pop
     std::string mix{"r90i5e5"};       ///< what a map's workers do: see mix.hpp
     std::string keys{"uniform"};      ///< which keys: see mix.hpp

@@ -130,6 +130,7 @@ struct alignas(line_bytes) Control {
     std::uint64_t timed_offset;  ///< mode latency: a Timed a worker in the segment
     std::uint64_t kill_offset;   ///< mode kill: the KillBoard in the segment
     std::uint32_t batch, push_percent, filled_percent, range_percent;
+    Calls calls;
     std::uint64_t seed;  ///< of what workers draw
     Text variant, mix, keys;
     std::uint64_t topology_offset, topology_bytes;  ///< hwloc XML in the segment

@@ -39,6 +39,7 @@ struct Sweep {
     std::vector<std::string> arrivals{"poisson"};
     // Of queues:
     std::vector<std::uint32_t> batches{1};
+    std::vector<Calls> calls{Calls::attempts};
     std::vector<std::string> victims{"any"};  ///< mode kill
     // Of stacks and maps, whose workers have no roles:
     std::vector<std::uint32_t> workers{1};
@@ -66,6 +67,9 @@ Mode mode_named(std::string const& name);
 
 /// \throws PlanError that says which there are.
 Host host_named(std::string const& name);
+
+/// \throws PlanError that says which there are.
+Calls calls_named(std::string const& name);
 
 /// Whether the workers of a variant, bound or peer can be that. A peer may be for the threads of one process only, a pipe
 /// is for processes.

@@ -8,6 +8,7 @@
 
 #include "latency_workload.hpp"
 #include "subject_table.hpp"
+#include "waiting_channel.hpp"
 
 namespace zeroipc::bench {
 
@@ -44,6 +45,15 @@ void work_on_queue(Bench& bench, Stages& stages, std::uint32_t worker, There&& o
     }
 }
 
+/// The same by operations that wait; `open` gives the queue of a name.
+template <std::size_t N>
+void work_waiting_on_queue(Bench& bench, Memory& memory, Stages& stages, std::uint32_t worker,
+                           WaitingChannel<N> (*open)(Memory&, char const*), char const* there,
+                           char const* back) {
+    work_on_queue<N>(
+        bench, stages, worker, [&] { return open(memory, there); }, [&] { return open(memory, back); });
+}
+
 template <class Variant, std::size_t N>
 struct QueueSubject {
     using queue = typename Counted<Variant>::template type<Payload<N>>;
@@ -63,7 +73,12 @@ struct QueueSubject {
         queue(memory, there, cell.capacity, options(cell));
         if (cell.mode == Mode::pingpong) queue(memory, back, cell.capacity, options(cell));
     }
+    static WaitingChannel<N> open_waiting(Memory& memory, char const* name) {
+        return WaitingChannel<N>::template of<queue>(memory, name);
+    }
     static void work(Bench& bench, Memory& memory, Stages& stages, std::uint32_t worker) {
+        if (bench.control.calls == Calls::waiting)
+            return work_waiting_on_queue<N>(bench, memory, stages, worker, &open_waiting, there, back);
         work_on_queue<N>(
             bench, stages, worker, [&] { return queue(memory, there); }, [&] { return queue(memory, back); });
     }
