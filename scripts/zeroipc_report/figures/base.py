@@ -34,7 +34,7 @@ HEAT = "viridis"  # of maps of round trips: even steps of lightness, for every k
 CROWDED_COLOUR = "#f0ece2"  # behind what is oversubscribed
 STYLES = Path(__file__).resolve().parent.parent
 SCREEN_IN = 10.5  # width on the page
-TICKS_IN = 0.5  # that the numbers beside a vertical axis take
+TICKS_IN = 0.4  # that the numbers beside a vertical axis take
 
 
 @dataclass(frozen=True)
@@ -273,6 +273,6 @@ def room_between(figure: Figure, names: Sequence[str], size: float, columns: int
     """The gap between panels side by side, as a share of a panel's width, in which the names beside the lines of one
     and the tick labels of the next do not touch. The figure's margins are set before."""
     left, right = figure.subplotpars.left, figure.subplotpars.right
-    gap = 0.2 + TICKS_IN + max(map(len, names), default=0) * 0.6 * size / 72
+    gap = 0.2 + TICKS_IN + max(map(len, names), default=0) * 0.56 * size / 72
     panel = (figure.get_size_inches()[0] * (right - left) - (columns - 1) * gap) / columns
     return gap / max(panel, 1.0)
