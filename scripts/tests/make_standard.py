@@ -13,7 +13,7 @@ import random
 import re
 import sys
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterable, List, Tuple
 
 import make_records
 
@@ -78,20 +78,26 @@ def record(cell: Dict[str, Any], round_: int, position: int, rng: random.Random)
     return one
 
 
+def records(listed: Iterable[str], rounds: int) -> Tuple[int, List[Dict[str, Any]]]:
+    """How many cells the harness's list holds, and their records."""
+    cells = [cell_of(line.split()[0]) for line in listed if CELL.match(line.split(" ")[0].strip())]
+    rng = random.Random(make_records.SEED)
+    lines: List[Dict[str, Any]] = []
+    for round_ in range(rounds):
+        order = rng.sample(cells, len(cells))
+        lines += [record(cell, round_, position, rng) for position, cell in enumerate(order)]
+    return len(cells), lines
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rounds", type=int, default=30)
     options = parser.parse_args()
-    cells = [cell_of(line.split()[0]) for line in sys.stdin if CELL.match(line.split(" ")[0].strip())]
-    rng = random.Random(make_records.SEED)
-    lines: List[Dict[str, Any]] = []
-    for round_ in range(options.rounds):
-        order = rng.sample(cells, len(cells))
-        lines += [record(cell, round_, position, rng) for position, cell in enumerate(order)]
+    cells, lines = records(sys.stdin, options.rounds)
     make_records.write(options.folder, lines, make_records.environment(options.rounds))
-    print(f"{len(cells)} cells, {len(lines)} records")
+    print(f"{cells} cells, {len(lines)} records")
 
 
 if __name__ == "__main__":

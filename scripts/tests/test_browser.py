@@ -5,16 +5,13 @@ from __future__ import annotations
 import html
 import json
 import re
-import shutil
-import subprocess
 
+import browser
 import numpy as np
 import pytest
 from matplotlib import image
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: Debian's package chromium")
+pytestmark = pytest.mark.skipif(browser.CHROMIUM is None, reason="no Chromium here: Debian's package chromium")
 
 # Runs behind the page's own script; what it finds is the text of an element that the test reads back.
 PROBE = """
@@ -63,13 +60,6 @@ document.body.append(probe);
 LISTENS = '<script>window.probeErrors = []; window.addEventListener("error", (e) => window.probeErrors.push(e.message));</script>'
 
 
-def _chromium(folder, *arguments):
-    # Without a sandbox: containers seldom allow one, and the page is ours. Nothing may be fetched.
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1000,1400",
-               f"--user-data-dir={folder / 'profile'}", "--host-resolver-rules=MAP * ~NOTFOUND", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-
-
 def _opened(page, folder, *flags):
     """What the probe found on a copy of the page."""
     text = page.read_text(encoding="utf-8")
@@ -77,7 +67,7 @@ def _opened(page, folder, *flags):
     at = text.rindex("</body>")
     copy = folder / "page.html"
     copy.write_text(text[:at] + PROBE + text[at:], encoding="utf-8")
-    done = _chromium(folder, *flags, "--dump-dom", copy.as_uri())
+    done = browser.run(folder, *flags, "--dump-dom", copy.as_uri())
     probe = re.search(r'<pre id="probe">(.*?)</pre>', done.stdout, re.DOTALL)
     assert probe, done.stderr[-2000:]
     return json.loads(html.unescape(probe.group(1)))
@@ -123,7 +113,7 @@ def test_it_is_dark_where_the_reader_is(demo, found, tmp_path):
 
 def test_a_screenshot_shows_something(demo, tmp_path):
     picture = tmp_path / "page.png"
-    done = _chromium(tmp_path, f"--screenshot={picture}", (demo / "report.html").as_uri())
+    done = browser.run(tmp_path, f"--screenshot={picture}", (demo / "report.html").as_uri())
     assert picture.exists(), done.stderr[-2000:]
     pixels = np.round(image.imread(picture)[..., :3] * 255).astype(np.uint32)
     _, counts = np.unique(pixels @ [65536, 256, 1], return_counts=True)

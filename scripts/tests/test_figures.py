@@ -11,6 +11,7 @@ import pytest
 from conftest import DEMO
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.text import Text
 from zeroipc_report import figures, paper, records, summary
 from zeroipc_report.figures import base, cores, latency, rows, sweeps, ticks
@@ -45,6 +46,7 @@ def test_every_usable_run_is_a_row(demo):
         mode = name.split("-")[2]
         variants = data[~data["variant"].str.startswith("bound/")]
         assert len(variants) == ((usable["mode"] == mode) & (usable["kind"] == "variant")).sum()
+        assert not [column for column in data if column.endswith(".1")]  # what stands twice
 
 
 def test_the_bounds_stand_beside_the_variants(demo):
@@ -156,6 +158,116 @@ def test_queues_are_drawn_by_pairs_with_a_strip_for_all_that_was_counted(write, 
         assert list(drawn.get_xdata()) == [2, 4] and drawn.get_ydata() == pytest.approx(expected.to_numpy())
         assert sweeps.SAID[name] in drawing.caption
     assert set(drawing.data["cycles"].notna()) == {"cycles" in strips}
+
+
+@pytest.mark.parametrize("factor", [0.3, 1.2, 1.55, 3])
+@pytest.mark.parametrize("width", [base.SCREEN_IN, *paper.WIDTHS_IN])
+def test_every_run_is_a_dot_on_its_axis_or_is_said_to_lie_beyond(write, factor, width):
+    lines = [line for line in make_records.records(rounds=10) if line["mode"] == "throughput"]
+    most = max(line["throughput"]["operations_per_s"] for line in lines if line["throughput"]
+               and line["variant"] != "bound/fetch_add" and line["producers"] == 1)
+    for line in lines:
+        if line["variant"] == "bound/fetch_add":  # most of its runs lie within its factor, the last far out
+            line["throughput"]["operations_per_s"] = most * factor * (0.9 + 0.01 * line["round"]) * (
+                1.3 if line["round"] == 9 else 1)
+    analysis = summary.analyse(records.load(write(lines)))
+    with figures.style():
+        (drawing,) = rows.draw(figures.source_of(analysis, width))
+    said = 0
+    for axes in (axes for axes in drawing.figure.axes if axes.get_yticklabels()):
+        dots = np.concatenate([one.get_offsets() for one in axes.collections if isinstance(one, PathCollection)])
+        assert (dots[:, 0] >= axes.get_xlim()[0]).all() and (dots[:, 0] <= axes.get_xlim()[1]).all()
+        for bar in (one for one in axes.collections if isinstance(one, LineCollection) and len(one.get_segments()) == 1):
+            assert bar.get_segments()[0][:, 0].max() <= axes.get_xlim()[1]
+        beyond = [re.search(r"(\d+) runs", text.get_text()) for text in axes.texts if "\N{RIGHTWARDS ARROW}" in text.get_text()]
+        said += len(beyond)
+        names = [label.get_text() for label in axes.get_yticklabels()]
+        here = drawing.data[drawing.data["workers"] == ("1P1C" if axes is drawing.figure.axes[0] else "2P2C")]
+        assert len(dots) + sum(int(one[1]) for one in beyond) == len(here) and len(names) == here["variant"].nunique()
+    assert said == (2 if factor >= 1.55 else 1)  # at 2P2C the rest is far slower
+
+
+def test_round_trips_of_counters_lie_on_the_axis_too(write):
+    lines = make_records.records(rounds=6)
+    more = [dict(line, variant="bound/cas", cell=line["cell"].replace("cacheline", "cas")) for line in lines
+            if line["variant"] == "bound/cacheline"]
+    for line in more:
+        line["latency"] = dict(line["latency"], p50_ns=1.5)
+    source = figures.source_of(summary.analyse(records.load(write(lines + more))))
+    with figures.style():
+        (drawing,) = [one for one in rows.draw(source) if "pingpong" in one.name]
+    low, high = drawing.figure.axes[0].get_xlim()
+    assert low < 1.5 and drawing.data["p50_ns"].between(low, high).all()
+
+
+@pytest.mark.parametrize("per_s, said", [(30e6, "fetch_add"), (200e6, "fetch_add 200 \N{UPWARDS ARROW}")])
+def test_the_bound_of_a_sweep_is_a_line_or_is_said_at_the_top(write, per_s, said):
+    lines = [line for line in make_records.records(full=True, rounds=6) if line["mode"] == "throughput"]
+    for line in lines:
+        if line["variant"] == "bound/fetch_add":
+            line["throughput"]["operations_per_s"] = per_s
+    with figures.style():
+        (drawing,) = sweeps.draw(figures.source_of(summary.analyse(records.load(write(lines)))))
+    axes = drawing.figure.axes[0]
+    assert said in [text.get_text() for text in axes.texts]
+    dashed = [line for line in axes.get_lines() if line.get_linestyle() == "--"]
+    assert len(dashed) == (per_s < 1e8) and all(line.get_ydata().max() < axes.get_ylim()[1] for line in dashed)
+
+
+WORKLOAD = {"think_ns": 0, "batch": 1, "push_percent": None, "mix": None, "keys": None, "filled_percent": None, "placement": None}
+
+
+@pytest.mark.parametrize("axis, values, usual", [
+    ("think_ns", (0, 100, 1000), {}), ("range_percent", (100, 200, 800), {"mix": "r100", "keys": "uniform"}),
+    ("filled_percent", (10, 50, 90), {"mix": "r100", "keys": "uniform"}), ("batch", (1, 4, 64), {})])
+def test_values_of_an_axis_stand_where_they_are_on_their_scale(write, axis, values, usual):
+    lines = []
+    for line in make_records.records(rounds=6):
+        if line["mode"] == "throughput" and line["producers"] == 1 and line["kind"] == "variant":
+            lines += [dict(line, cell=f"{line['cell']}/{value}", workload={**WORKLOAD, **usual, axis: value}) for value in values]
+    with figures.style():
+        (drawing,) = sweeps.draw(figures.source_of(summary.analyse(records.load(write(lines)))))
+    axes = drawing.figure.axes[0]
+    found = list(axes.get_xticks())
+    scale = {"think_ns": lambda value: np.log2(1 + value / 10), "batch": np.log2}.get(axis, float)
+    assert found == pytest.approx([scale(value) for value in values])
+    assert [label.get_text() for label in axes.get_xticklabels()] == [ticks.plain(value) for value in values]
+    assert axes.get_title(loc="left").replace("\n", " ") == ", ".join(["1P1C, 8 B, capacity 1024", *usual.values()]).replace("uniform", "uniform keys")
+
+
+def test_loads_stand_at_their_values_and_the_closed_loop_apart():
+    assert latency._load_places([0, 50, 80]) == ({0: 20, 50: 50, 80: 80}, 30)
+    assert latency._load_places([0, 50]) == ({0: 49, 50: 50}, 1)
+    assert latency._load_places([90, 10, 80]) == ({10: 10, 80: 80, 90: 90}, 10)
+
+
+def test_no_name_beside_a_line_touches_the_next_panel(write, monkeypatch):
+    more = {"queue/exchange/acq_rel/adaptive1024/compact": (1.0, 1.0), "queue/exchange/acq_rel/exp/padded": (1.0, 1.0)}
+    monkeypatch.setattr(make_records, "VARIANTS", {**make_records.VARIANTS, **more})
+    source = figures.source_of(summary.analyse(records.load(write(make_records.records(rounds=6)))))
+    with figures.style():
+        (drawing,) = latency.draw(source)
+        renderer = drawing.figure.canvas.get_renderer()
+        panels = [axes for axes in drawing.figure.axes if axes.get_title(loc="left")]
+        assert len(panels) > 3
+        named = [(text.get_text(), text.get_window_extent(renderer)) for axes in panels for text in axes.texts]
+        numbers = [label.get_window_extent(renderer) for axes in panels for label in axes.get_yticklabels()]
+    assert "adaptive1024" in [name for name, _ in named]
+    assert [name for name, box in named if any(box.overlaps(other) for other in numbers)] == []
+
+
+def test_an_interval_of_a_curve_lies_on_the_axis(demo):
+    with figures.style():
+        (drawing,) = latency.draw(figures.source_of(summary.analyse(records.load(demo))))
+    low, high = drawing.figure.axes[0].get_ylim()
+    drawn = drawing.data[["ns", "low", "high"]].to_numpy().ravel()
+    drawn = drawn[~np.isnan(drawn)]
+    assert len(drawn) > len(drawing.data) and low < drawn.min() and drawn.max() < high
+
+
+def test_what_has_no_room_is_counted():
+    assert base.left_out(0, "variants") == base.left_out(-3, "variants") == ""
+    assert base.left_out(2, "variants") == " 2 more variants had no room here: their data is in the records."
 
 
 def _swept():

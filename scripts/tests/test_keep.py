@@ -54,6 +54,47 @@ def test_keeping_strips_checks_and_adds_the_records_but_not_the_report(folder):
         "host_name": "unknown", "executable": "zeroipc-bench"}
 
 
+def test_the_report_and_what_the_machine_can_resolve_are_offered_and_added_where_asked_for(folder, capsys):
+    known = SCRIPTS.parent / "results" / "intel-xeon-2c-1n-ebe5413a" / "resolution.json"
+    beside = folder.parent / "resolution.json"
+    beside.write_text(known.read_text(encoding="utf-8").replace(known.parent.name, runs.MACHINE), encoding="utf-8")
+    assert main(["keep", str(folder)]) == 0
+    out = capsys.readouterr().out
+    assert "not added: report.html; --report adds it" in out and "not added: ../resolution.json; --resolution adds it" in out
+    assert main(["keep", str(folder), "--report", "--resolution"]) == 0
+    out = capsys.readouterr().out
+    assert "added: report.html" in out and "added: ../resolution.json" in out and "not added" not in out
+    listed = subprocess.run(["git", "-C", str(folder.parents[1]), "ls-files"], capture_output=True, text=True, check=True).stdout
+    assert f"{runs.MACHINE}/resolution.json" in listed and "run/report.html" in listed
+
+
+def test_what_was_asked_for_and_is_not_there_or_is_not_fit_is_refused(folder):
+    with pytest.raises(ResultsError, match="scripts/selftest makes it"):
+        keep.keep(folder, more=[privacy.OF_MACHINE])
+    for machine, message in (("another", f"is not of {runs.MACHINE}"), (runs.MACHINE, "resolution.json, document 1")):
+        known = {"schema": "zeroipc-resolution/1", "machine": machine}
+        (folder.parent / "resolution.json").write_text(json.dumps(known), encoding="utf-8")
+        with pytest.raises(ResultsError, match=message):
+            keep.keep(folder, more=[privacy.OF_MACHINE])
+    assert keep.tracked(folder.parents[1]) == []
+
+
+@pytest.mark.parametrize("html, found", [
+    ("<p>built in /home/someone/build</p>", True), ('<p title="of Buildbox">x</p>', True), ("<!-- /home/someone -->", True),
+    ("<td>queue/mutex/-/-/compact</td><a href='#x'>1 / 2</a>", False),
+    ("<style>/* /a/b */</style><script>const at = /a/b/c;</script>", False),
+    ('<svg xmlns="http://www.w3.org/2000/svg"><image href="data:image/png;base64, /9j/4AAQ/x"/></svg>', False)])
+def test_a_report_is_looked_through(folder, html, found, monkeypatch):
+    monkeypatch.setattr(privacy.socket, "gethostname", lambda: "buildbox.example.org")
+    (folder / "report.html").write_text(f"<html><body>{html}</body></html>", encoding="utf-8")
+    if not found:
+        assert ("report.html" in [name for name, _ in keep.keep(folder, more=["report.html"]).files])
+        return
+    with pytest.raises(ResultsError, match="report.html, line 1: "):
+        keep.keep(folder, more=["report.html"])
+    assert keep.keep(folder).offered == ["report.html"]
+
+
 def test_records_that_are_clean_stay_as_they_are_byte_for_byte(folder):
     before = (folder / "records.jsonl").read_bytes()
     keep.keep(folder)
@@ -139,6 +180,7 @@ def test_what_this_repository_tracks_says_nothing_of_whose_it_is():
     tracked = subprocess.run(["git", "-C", str(ROOT), "ls-files", "results", "scripts/tests/data"], capture_output=True,
                              text=True, check=False).stdout.splitlines()
     folders = sorted({(ROOT / name).parent for name in tracked if name.endswith(("records.jsonl", "environment.json"))})
-    assert [finding for folder in folders for finding in privacy.findings(folder)] == []
+    files = [*privacy.FILES, privacy.REPORT, privacy.OF_MACHINE]
+    assert [finding for folder in folders for finding in privacy.findings(folder, files=files)] == []
     if (ROOT / ".git").exists():
         assert SCRIPTS / "tests" / "data" / "demo" in folders

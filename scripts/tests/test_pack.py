@@ -39,6 +39,28 @@ def test_all_that_is_needed_is_in_it(packed):
     assert set(manifest["files"]) == set(found) - {"manifest.json"} and len(manifest["figures"]) >= 2
 
 
+@pytest.mark.parametrize("machine, inside", [(runs.MACHINE, True), ("another", False)])
+def test_what_the_machine_can_resolve_is_in_it(tmp_path, monkeypatch, machine, inside):
+    run = runs.write(tmp_path / runs.MACHINE / "run", runs.drifting({make_records.DEFAULT: 1}))
+    beside = run.parent / "resolution.json"
+    beside.write_text(json.dumps({"schema": "zeroipc-resolution/1", "machine": machine}), encoding="utf-8")
+    monkeypatch.setattr(pack, "redraw", lambda stage: {})
+    pack.write(run, tmp_path / "pack.tar.gz")
+    found = names(tmp_path / "pack.tar.gz")
+    assert ("run/resolution.json" in found) == inside
+    beside.write_text(beside.read_text(encoding="utf-8").replace("}", ', "where": "/home/someone"}'), encoding="utf-8")
+    if inside:
+        with pytest.raises(ResultsError, match="whose machine"):
+            pack.write(run, tmp_path / "pack.tar.gz")
+    # The run's own comes first.
+    (run / "resolution.json").write_text(json.dumps({"schema": "zeroipc-resolution/1", "machine": runs.MACHINE, "own": 1}),
+                                         encoding="utf-8")
+    pack.write(run, tmp_path / "pack.tar.gz")
+    with tarfile.open(tmp_path / "pack.tar.gz") as opened:
+        (member,) = [one for one in opened.getmembers() if one.name.endswith("/run/resolution.json")]
+        assert json.loads(opened.extractfile(member).read())["own"] == 1
+
+
 def test_the_same_run_gives_the_same_bytes_and_no_time_or_owner(packed, tmp_path, monkeypatch):
     run, archive, manifest = packed
     monkeypatch.setattr(pack, "redraw", lambda stage: manifest["figures"])  # drawn once, by the fixture

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 
+import matplotlib
 import numpy as np
 import pytest
 from fake_bench import FakeBench
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from zeroipc_results import ResultsError, core_to_core, harness, topology
+from zeroipc_report import records, summary
+from zeroipc_report.figures import base, cores, source_of
+from zeroipc_results import ResultsError, core_to_core, drawing, harness, topology
+
 
 @pytest.fixture
 def bench(monkeypatch):
@@ -136,6 +140,33 @@ def test_cpus_that_cannot_be_measured_are_refused(bench, tmp_path, capsys, cpus,
 def test_a_harness_that_is_not_there_is_said(tmp_path, capsys):
     assert topology.main(["--harness", "/nowhere/bench", "--out", str(tmp_path / "t.svg")]) == 1
     assert "Build it: cmake" in capsys.readouterr().err
+
+
+def test_figures_here_look_as_those_of_a_report():
+    matplotlib.rcParams["font.size"] = 30
+    drawing.new(2, 2)
+    kinds = ("font.", "axes.", "grid.", "xtick.", "legend.", "lines.", "savefig.", "svg.", "pdf.")
+    here = {key: value for key, value in matplotlib.rcParams.items() if key.startswith(kinds)}
+    with base.style():
+        assert here == {key: matplotlib.rcParams[key] for key in here} and here["font.size"] == 9
+    assert drawing.COLOURS[:2] == (base.DEFAULT_COLOUR, base.COLOURS[0]) and len(set(drawing.COLOURS)) == 7
+
+
+def test_one_map_of_colours_for_round_trips(bench, demo, tmp_path, monkeypatch):
+    used = []
+    monkeypatch.setattr(matplotlib.axes.Axes, "imshow", _noting(matplotlib.axes.Axes.imshow, used))
+    core_to_core.main(["--results", str(tmp_path), "--rounds", "1"])
+    with base.style():
+        list(cores.draw(source_of(summary.analyse(records.load(demo)))))
+    assert {colours.name for colours in used} == {base.HEAT} and len(used) > 1
+
+
+def _noting(imshow, used):
+    def noted(*arguments, **options):
+        image = imshow(*arguments, **options)
+        used.append(image.get_cmap())
+        return image
+    return noted
 
 
 def test_one_thread_a_core():

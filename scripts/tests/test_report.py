@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import subprocess
@@ -13,7 +14,7 @@ import make_records
 import pytest
 from conftest import SCRIPTS
 from zeroipc_report import __main__ as command
-from zeroipc_report import figures, markdown, page, records, summary, tables, threats, wording
+from zeroipc_report import figures, markdown, method, page, pdf, records, summary, tables, threats, wording
 
 
 class _Page(HTMLParser):
@@ -117,7 +118,7 @@ def test_every_comparison_has_its_rank_test_in_the_page_and_in_markdown(demo, pa
     table = (demo / "report.md").read_text(encoding="utf-8").split("## Every verdict\n")[1].split("## Every cell")[0]
     assert [line.split(" | ")[6] for line in table.splitlines() if line.startswith("| queue")] == list(
         map(markdown.escaped, wanted))
-    assert "Holm's correction" in table and "Holm&#39;s correction" in page_text
+    assert "no verdict goes by it (see Method)" in table and "Holm&#39;s correction" in page_text
 
 
 def test_without_a_pair_of_runs_there_is_no_rank_test(write):
@@ -218,7 +219,7 @@ def test_the_other_parts_are_there(demo):
     text = (demo / "report.md").read_text(encoding="utf-8")
     order = [text.index(f"## {heading}\n") for heading in
              ("Verdicts", "Threats to validity", "Numbers to show", "The machine and its noise", "Every verdict",
-              "Every cell", "Flagged runs", "Figures")]
+              "Every cell", "Failed runs", "Flagged runs", "Method", "Figures")]
     assert order == sorted(order)
     assert "the ticket queue beats the exchange queue" in text
     for name in re.findall(r"\((figures/[^)]+)\)", text):
@@ -275,15 +276,25 @@ def test_how_time_was_taken_is_said(write):
         sum(number % 3 == 0 for number, line in enumerate(lines) if line["status"] == "ok"))
     assert known["share of the CPU time that the host took"] == same.format("25.0%")
     assert known["cost of a time stamp"] == same.format("20.0 ns")
-    assert known["stamps of two CPUs can be told apart from (half a round trip)"] == same.format("150 ns")
+    assert known["stamps of two CPUs can be told apart from (half the longer round trip of the probes)"] == same.format("150 ns")
 
 
-def _runs(tmp_path, *machines, seed=make_records.SEED):
+@pytest.mark.parametrize("recorded, shown", [(275.0, "275 ns"), ("unknown", None)])
+def test_how_far_stamps_may_be_apart_is_what_the_records_say(write, recorded, shown):
+    lines = make_records.records(rounds=2)
+    for line in lines:
+        line["clock"]["between_cpus_ns"] = recorded
+    known = dict(threats.noise(summary.analyse(records.load(write(lines)))))
+    assert known["stamps of two CPUs can be told apart from (half the longer round trip of the probes)"] == (
+        f"median {shown}, 90% at most {shown}, worst {shown}" if shown else "unknown")
+
+
+def _runs(tmp_path, *machines, seed=make_records.SEED, rounds=3):
     folders = []
     for number, machine in enumerate(machines):
-        lines = [dict(line, run=f"run-{number}") for line in make_records.records(rounds=3, seed=seed + number)]
+        lines = [dict(line, run=f"run-{number}") for line in make_records.records(rounds=rounds, seed=seed + number)]
         folders.append(tmp_path / f"run-{number}")
-        make_records.write(folders[-1], lines, {**make_records.environment(3), "machine": machine, "run": f"run-{number}"})
+        make_records.write(folders[-1], lines, {**make_records.environment(rounds), "machine": machine, "run": f"run-{number}"})
     return folders
 
 
@@ -295,6 +306,73 @@ def test_two_runs_are_paired_within_each_and_counted_together(tmp_path):
     assert folder.environment["run"] == {"run 1": "run-0", "run 2": "run-1"}
     text = " ".join(_Page(page.write(analysis, [], tmp_path).read_text(encoding="utf-8")).text.split())
     assert "From run-0, run-1: rounds are paired within each" in text and "in 6 rounds" in text
+
+
+def _edit(folder, **more):
+    path = folder / "environment.json"
+    known = json.loads(path.read_text(encoding="utf-8"))
+    for key, value in more.items():
+        known[key] = {**known[key], **value} if isinstance(value, dict) else value
+    path.write_text(json.dumps(known), encoding="utf-8")
+
+
+def test_an_interrupted_run_is_told_in_every_output_and_of_several_by_name(tmp_path):
+    folders = _runs(tmp_path, "m", "m")
+    _edit(folders[1], suite={"interrupted": True})
+    one, both = (summary.analyse(records.load_all(some)) for some in (folders[1:], folders))
+    told = "The run was interrupted: this is what was recorded until then, and the last round may be incomplete."
+    for analysis, wanted in ((one, told), (both, f"run-1: {told}")):
+        assert analysis.folder.warnings == [wanted]
+        assert ("item", wanted) in list(pdf.front(analysis))
+        assert f"> {markdown.escaped(wanted)}\n" in markdown.write(analysis, [], tmp_path).read_text(encoding="utf-8")
+        assert wanted in _Page(page.write(analysis, [], tmp_path).read_text(encoding="utf-8")).text
+        stream = io.StringIO()
+        tables.show(analysis, stream)
+        assert f"note: {wanted}" in " ".join(stream.getvalue().split())
+
+
+def test_of_several_runs_each_load_is_shown_and_when_they_started(tmp_path):
+    folders = _runs(tmp_path, "m", "m")
+    for folder, load, day in zip(folders, ([0.5, 0.25, 0.1], [3, 2, 1]), (1, 2)):
+        _edit(folder, load_average=load, suite={"started": f"2024-01-0{day}T12:00:00Z"})
+    analysis = summary.analyse(records.load_all(folders))
+    assert dict(threats.noise(analysis))["load average when it began"] == (
+        "run-0: 0.50, 0.25, 0.10; run-1: 3.00, 2.00, 1.00")
+    assert page.suite(analysis.folder)["started"] == "2024-01-01T12:00:00Z to 2024-01-02T12:00:00Z"
+    _edit(folders[0], load_average=[3, 2, 1], governor="powersave")
+    analysis = summary.analyse(records.load_all(folders))
+    assert dict(threats.noise(analysis))["load average when it began"] == "3.00, 2.00, 1.00"
+    assert any("governor of the clock frequency is unknown" in seen for seen, _ in threats.threats(analysis))
+
+
+def test_failed_and_flagged_runs_and_the_method_are_in_every_output(tmp_path):
+    folders = _runs(tmp_path, "m", "m", rounds=6)
+    both = summary.analyse(records.load_all(folders))
+    (cell, where, why), *_ = summary.failed_rows(both.folder.frame)
+    assert where == "run-0: 2" and "watchdog" in why
+    flags = summary.flag_rows(both.folder.frame)
+    assert any(re.fullmatch(r"run-0: \d(, \d)*; run-1: \d(, \d)*", rounds) for *_, rounds in flags)
+    text = markdown.write(both, [], tmp_path).read_text(encoding="utf-8")
+    assert f"| {markdown.escaped(cell)} | {where} | " in text
+    assert "From run-0, run-1: rounds are paired" in text
+    lines = list(pdf.front(both))
+    assert ("item", f"{cell}, round {where}: {why}") in lines
+    at = lines.index(("heading", "Flagged runs"))
+    assert len(flags) > pdf.MOST_ITEMS and lines[at + pdf.MOST_ITEMS + 1] == (
+        "text", f"And {len(flags) - pdf.MOST_ITEMS} more in report.html.")
+    html = _Page(page.write(both, [], tmp_path).read_text(encoding="utf-8")).text
+    for what, how in method.sentences(both.folder):
+        assert f"- **{what}.** {how}\n" in text and ("item", f"{what}. {how.replace('`', '')}") in lines
+        assert f"{what}. {how.replace('`', '')}" in html
+
+
+def test_a_run_without_failures_or_flags_says_none(write):
+    lines = [line for line in make_records.records(rounds=2) if line["status"] == "ok"]
+    for line in lines:
+        line["flags"] = []
+    front = list(pdf.front(summary.analyse(records.load(write(lines)))))
+    for heading in ("Failed runs", "Flagged runs"):
+        assert front[front.index(("heading", heading)) + 1] == ("text", "None.")
 
 
 def test_runs_that_do_not_belong_together_are_refused(tmp_path, capsys):
@@ -320,3 +398,19 @@ def test_a_table_for_papers(write, tmp_path):
     assert all(line.count(" & ") == 4 for line in rows)
     assert paper.latex("a_b 5% {x}") == r"a\_b 5\% \{x\}"
     assert any(r"acq\_rel" in line for line in rows)
+
+
+def test_the_threats_for_papers(write):
+    from zeroipc_report import paper
+    analysis = summary.analyse(records.load(write(make_records.records(rounds=7))))
+    lines = list(paper._threats(analysis))
+    assert lines[1] == r"\begin{itemize}" and lines[-1] == r"\end{itemize}"
+    assert len(lines) == 3 + len(threats.threats(analysis)) and all(line.startswith(r"\item ") for line in lines[2:-1])
+    assert any(r"involuntary\_switches" in line for line in lines)
+
+
+def test_without_threats_the_paper_has_no_empty_list(write, monkeypatch):
+    from zeroipc_report import paper
+    monkeypatch.setattr(paper, "threats", lambda analysis: [])
+    lines = list(paper._threats(summary.analyse(records.load(write(make_records.records(rounds=1))))))
+    assert len(lines) == 2 and "itemize" not in lines[1] and paper.latex("<0.001") == r"\textless{}0.001"

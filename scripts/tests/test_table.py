@@ -45,6 +45,25 @@ def test_unknown_is_missing_and_a_failed_run_is_there():
     assert len(failed) == 1 and not failed.iloc[0]["usable"] and "watchdog" in failed.iloc[0]["error"]
 
 
+def test_what_may_explain_or_spoil_a_run_is_a_column(tmp_path):
+    lines = runs.drifting({DEFAULT: 1}, rounds=2)
+    for worker, cycles in zip(lines[0]["workers"], (10, 30)):
+        worker.update(counters={"cycles": cycles, "cache-misses": "unknown", "page-faults": 1},
+                      hiccups={"count": 2, "longest_ns": cycles * 1e3, "total_ns": 5e4, "threshold_ns": 2e4})
+    lines[0].update(repeats=2, steal_share=0.25)
+    lines[0]["clock"]["between_cpus_ns"] = 150.5
+    lines[0]["memory"]["pages_by_node"] = {"10": 3, "2": 15}
+    lines[1].update(steal_share="unknown")
+    lines[1]["memory"]["pages_by_node"] = "unknown"
+    first, second = load(runs.write(tmp_path / "m" / "run", lines)).to_dict("records")
+    assert (first["workers_cycles"], first["workers_page_faults"], first["repeats"], first["steal_share"]) == (40, 2, 2, 0.25)
+    assert math.isnan(first["workers_cache_misses"]) and math.isnan(first["workers_instructions"])
+    assert (first["hiccup_count"], first["hiccup_longest_ns"], first["hiccup_total_ns"]) == (4, 3e4, 1e5)
+    assert (first["clock_between_cpus_ns"], first["memory_pages_by_node"]) == (150.5, "2:15 10:3")
+    assert second["repeats"] == 0 and second["memory_pages_by_node"] is None
+    assert all(math.isnan(second[name]) for name in ("workers_cycles", "hiccup_count", "hiccup_longest_ns", "steal_share"))
+
+
 def test_a_torn_last_line_is_left_out_and_said(tmp_path):
     folder = runs.write(tmp_path / "m" / "run", runs.drifting({DEFAULT: 1}))
     with (folder / "records.jsonl").open("a", encoding="utf-8") as stream:

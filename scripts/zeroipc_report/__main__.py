@@ -23,7 +23,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
                              "make one report")
     parser.add_argument("--out", type=Path, help="where the report goes; default: the run's folder, or for several runs "
                                                  "a new folder beside the first")
-    parser.add_argument("--paper", action="store_true", help="also paper/: figures at 3.3 and 7 inches, and a LaTeX table")
+    parser.add_argument("--paper", action="store_true",
+                        help="also paper/: figures at 3.3 and 7 inches, a table and the threats in LaTeX")
     parser.add_argument("--quiet", action="store_true", help="print no table, only where the report is")
     options = parser.parse_args(arguments)
     for run in options.runs:

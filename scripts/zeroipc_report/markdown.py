@@ -8,8 +8,9 @@ from typing import Iterator, List, Sequence
 from . import resolution, wording
 from .figures import Drawn
 from .findings import findings
-from .page import RANK_TEST, heading, suite, target_row, verdict_row
-from .summary import Analysis, flag_rows
+from .method import sentences
+from .page import heading, suite, target_row, verdict_row
+from .summary import Analysis, failed_rows, flag_rows
 from .threats import noise, threats
 
 
@@ -41,6 +42,8 @@ def _lines(analysis: Analysis, figures: Sequence[Drawn]) -> Iterator[str]:
     yield f"# ZeroIPC: suite {escaped(known['name'])}\n"
     yield (f"Machine {escaped(machine)}, started {known['started']}, {known['runs']} runs of {known['cells']} cells in "
            f"{known['rounds']} rounds.\n")
+    if known["sources"]:
+        yield f"From {escaped(', '.join(known['sources']))}: rounds are paired within each, medians are over all.\n"
     for warning in folder.warnings:
         yield f"> {escaped(warning)}\n"
     yield "## Verdicts\n"
@@ -65,7 +68,7 @@ def _lines(analysis: Analysis, figures: Sequence[Drawn]) -> Iterator[str]:
     every = table(("Variant", "Axis", "What", "Point", "Ratio [95%]", "Verdict", "Rank test, p (Holm)", "Rounds", "Flagged"), [
         tuple(row[key] for key in ("variant", "axis", "mode", "point", "ratio", "word", "p", "rounds", "flagged"))
         for row in map(verdict_row, analysis.comparisons)])
-    yield from [*every, f"{RANK_TEST}\n"] if every else ["There is none.\n"]
+    yield from [*every, "The rank test is secondary: no verdict goes by it (see Method).\n"] if every else ["There is none.\n"]
     yield "## Every cell\n"
     yield from table(("Point", "Variant", "Median [95%]", "Unit", "n", "Flagged", "Failed"), [
         (f"{wording.MODES[one.point.mode]}, {wording.point_label(one.point)}", one.variant,
@@ -73,11 +76,16 @@ def _lines(analysis: Analysis, figures: Sequence[Drawn]) -> Iterator[str]:
              wording.in_unit(one.estimate.low, one.point.mode), wording.in_unit(one.estimate.high, one.point.mode)),
          wording.UNITS[one.point.mode], str(one.estimate.n), str(one.flagged), str(one.failed))
         for one in analysis.cells])
+    yield "## Failed runs\n"
+    yield from table(("Cell", "Round", "Why"), failed_rows(folder.frame)) or ["None.\n"]
     yield "## Flagged runs\n"
     yield from table(("Cell", "Flag", "Runs", "Rounds"), [
         (cell, flag, f"{runs} of {of}", "all" if runs == of else rounds)
         for cell, flag, runs, of, rounds in flag_rows(folder.frame)]) or ["None.\n"]
-    yield "## Figures\n"
+    yield "## Method\n"
+    for what, how in sentences(folder):
+        yield f"- **{what}.** {how}"
+    yield "\n## Figures\n"
     for drawn in figures:
         yield (f"- {escaped(drawn.missing)}" if drawn.missing else
                f"- [{escaped(drawn.title)}](figures/{drawn.name}.png), [data](figures/{drawn.name}.csv)")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from math import isnan
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from . import kills, policies, resolution, stats, wording
+from . import kills, method, policies, resolution, stats, wording
 from .figures import Drawn
 from .findings import SEVERAL, AxisFindings, findings
-from .records import RunFolder
-from .summary import Analysis, CellSummary, Comparison, Target, flag_rows
+from .records import RunFolder, of_each_run
+from .summary import Analysis, CellSummary, Comparison, Target, failed_rows, flag_rows
 from .threats import noise, threats
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -35,7 +36,6 @@ def context(analysis: Analysis, figures: Sequence[Drawn]) -> Dict[str, Any]:
     folder = analysis.folder
     frame = folder.frame
     compared = analysis.comparisons
-    failed = frame[frame["failed"]]
     told = findings(analysis)
     return {
         "style": Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
@@ -43,7 +43,7 @@ def context(analysis: Analysis, figures: Sequence[Drawn]) -> Dict[str, Any]:
         "suite": suite(folder),
         "machine": folder.environment.get("machine", "unknown"),
         "resolution": resolution.statement(folder.folder, folder.environment.get("machine", "unknown")),
-        "warnings": [*folder.warnings, *_interrupted(folder)],
+        "warnings": folder.warnings,
         "tally": wording.tally(compared) if compared else "",
         "findings": [_axis(one) for one in told],
         "verdicts": [verdict_row(one) for one in compared],
@@ -55,33 +55,31 @@ def context(analysis: Analysis, figures: Sequence[Drawn]) -> Dict[str, Any]:
         "facts": {key: value for key, value in folder.environment.items() if key not in HIDDEN_FACTS},
         "noise": noise(analysis),
         "threats": threats(analysis),
-        "failed": [{"cell": row["cell"], "round": row["round"], "error": row["error"]} for _, row in failed.iterrows()],
+        "failed": failed_rows(frame),
         "valueless": int((~frame["failed"] & ~frame["usable"]).sum()),
         "flagged": flag_rows(frame),
         "flag_meanings": [(flag, meaning) for flag, meaning in wording.FLAGS.items()
                           if flag != "oversubscribed" and any(flag in flags for flags in frame["flags"])],
         "crowded": int(frame[frame["oversubscribed"]]["cell"].nunique()),
-        "method": method(folder),
+        "method": method.facts(folder),
+        "how": [(what, _marked(text)) for what, text in method.sentences(folder)],
     }
 
 
 def suite(folder: RunFolder) -> Dict[str, Any]:
     """What was run, in words."""
-    known = folder.environment.get("suite")
-    several = [one["name"] for one in known.values() if isinstance(one, dict) and "name" in one] \
-        if isinstance(known, dict) else []
-    known = known if isinstance(known, dict) else {}
-    return {"name": known.get("name") or " and ".join(dict.fromkeys(several)) or "unknown",
-            "started": known.get("started", "unknown"), "runs": len(folder.frame),
+    known = [one for one in of_each_run(folder.environment.get("suite")) if isinstance(one, dict)]
+    started = sorted({one["started"] for one in known if "started" in one})
+    return {"name": " and ".join(dict.fromkeys(one["name"] for one in known if one.get("name"))) or "unknown",
+            "started": " to ".join(dict.fromkeys([started[0], started[-1]])) if started else "unknown",
+            "runs": len(folder.frame),
             "cells": int(folder.frame["cell"].nunique()), "sources": [one.name for one in folder.sources],
             "rounds": int(folder.frame.groupby("run")["round"].nunique().sum())}
 
 
-def _interrupted(folder: RunFolder) -> List[str]:
-    known = folder.environment.get("suite")
-    if isinstance(known, dict) and known.get("interrupted") is True:
-        return ["The run was interrupted: this is what was recorded until then, and the last round may be incomplete."]
-    return []
+def _marked(text: str) -> Markup:
+    """What stands between backticks is code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _axis(one: AxisFindings) -> Dict[str, Any]:
@@ -151,35 +149,3 @@ def _groups(summaries: List[CellSummary]) -> List[Dict[str, Any]]:
         group["oversubscribed"] |= one.oversubscribed
         group["rows"].append(_cell(one))
     return list(groups.values())
-
-
-def _coverage(rounds: int) -> str:
-    """What the intervals of this run's number of rounds, and of the usual ones, cover."""
-    known = sorted({n for n in (stats.FEWEST_ROUNDS, 10, 20, 30, rounds) if n >= stats.FEWEST_ROUNDS})
-    return ", ".join(f"{stats.coverage(n) * 100:.1f}% with {n}" for n in known)
-
-
-RANK_TEST = ("Secondary to the verdict: Wilcoxon's signed-rank test of the rounds' ratios against 1, two-sided, with "
-             "Holm's correction over all comparisons of the report. Below 0.05, such a difference is unlikely to be of "
-             "chance, however many were looked at; how large it is, only the interval says. With few rounds and many "
-             "comparisons no p can be small.")
-
-
-def method(folder: RunFolder) -> Dict[str, Any]:
-    """How it was measured, as the records say."""
-    frame = folder.frame
-    windows = sorted({point.window_ns for point in frame["point"]})
-    rounds = int(frame.groupby("run")["round"].nunique().sum())
-    return {
-        "windows": ", ".join(f"{window / 1e6:g} ms" for window in windows),
-        "seeds": ", ".join(str(seed) for seed in sorted(set(frame["seed"]))),
-        "clocks": ", ".join(sorted(set(frame["clock_source"]))),
-        "rounds": rounds,
-        "runs": len(frame),
-        "checked": int((frame["checked"] & ~frame["failed"]).sum()),
-        "pinned": int(frame["placement_verified"].map(lambda known: known is True).sum()),
-        "loaded": bool(any(point.axis("load_percent") for point in frame["point"])),
-        "band": f"{stats.BAND * 100:.0f}", "level": f"{stats.LEVEL * 100:.0f}",
-        "alarms": f"{(1 - stats.LEVEL) * 100:.0f}", "fewest": stats.FEWEST_ROUNDS, "coverage": _coverage(rounds),
-        "rank_test": RANK_TEST,
-    }

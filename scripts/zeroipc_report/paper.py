@@ -1,4 +1,4 @@
-"""Figures for papers: PDF at the widths of one and two columns, fonts embedded, and a table in LaTeX."""
+"""Figures for papers: PDF at the widths of one and two columns, fonts embedded; a table and the threats in LaTeX."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from . import wording
 from .figures import drawings, source_of, style
 from .figures.base import Drawing, tight_box
 from .summary import Analysis, CellSummary, Comparison
+from .threats import threats
 
 WIDTHS_IN = (3.3, 7.0)
 SPECIAL = {"\\": r"\textbackslash{}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}",
-           "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+           "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}"}
 
 
 def write(analysis: Analysis, target: Path) -> List[Path]:
-    """Writes the figures and verdicts.tex into the folder; answers their paths."""
+    """Writes the figures, verdicts.tex and threats.tex into the folder; answers their paths."""
     target.mkdir(parents=True, exist_ok=True)
     written = []
     with style(paper=True):
@@ -25,9 +26,10 @@ def write(analysis: Analysis, target: Path) -> List[Path]:
                 path = target / f"{drawing.name}-{width:g}in.pdf"
                 _save(drawing, width, path)
                 written.append(path)
-    table = target / "verdicts.tex"
-    table.write_text("\n".join(_table(analysis)) + "\n", encoding="utf-8")
-    return [*written, table]
+    for name, lines in (("verdicts.tex", _table(analysis)), ("threats.tex", _threats(analysis))):
+        written.append(target / name)
+        written[-1].write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return written
 
 
 def _save(drawing: Drawing, width: float, path: Path) -> None:
@@ -66,6 +68,19 @@ def _table(analysis: Analysis) -> Iterator[str]:
         yield _row(one, compared.get((one.point, one.variant)))
     yield r"\hline"
     yield r"\end{tabular}"
+
+
+def _threats(analysis: Analysis) -> Iterator[str]:
+    """The threats to validity as a list; an empty one would be an error of LaTeX."""
+    yield "% Written by scripts/report --paper. Threats to validity, from the flags and from what else the records show."
+    found = threats(analysis)
+    if not found:
+        yield "No flag was raised, and nothing else in the records speaks against them."
+        return
+    yield r"\begin{itemize}"
+    for seen, means in found:
+        yield rf"\item {latex(seen[0].upper() + seen[1:])}. {latex(means)}"
+    yield r"\end{itemize}"
 
 
 def _row(cell: CellSummary, one: Optional[Comparison]) -> str:

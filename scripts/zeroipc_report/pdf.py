@@ -14,8 +14,9 @@ from matplotlib.transforms import Bbox
 from . import resolution, wording
 from .figures.base import Drawing, new_figure, tight_box
 from .findings import findings
-from .page import method, suite, target_row
-from .summary import Analysis
+from .method import sentences
+from .page import suite, target_row
+from .summary import Analysis, failed_rows, flag_rows
 from .threats import noise, threats
 
 A4_IN = (8.27, 11.69)
@@ -23,6 +24,7 @@ MARGIN_IN = 0.75
 POINTS = {"title": 16.0, "heading": 12.0, "text": 9.0}
 LINE = 1.45  # of a line to its letters
 CAPTION_PT = 8.5
+MOST_ITEMS = 20  # of a list of runs: the page has all of them
 
 Line = Tuple[str, str]  # kind, text
 
@@ -87,11 +89,15 @@ class Document:
 def front(analysis: Analysis) -> Iterator[Line]:
     """What stands before the figures."""
     folder = analysis.folder
-    known, how = suite(folder), method(folder)
+    known = suite(folder)
     machine = folder.environment.get("machine", "unknown")
     yield "title", f"ZeroIPC: suite {known['name']}"
     yield "text", (f"Machine {machine}, started {known['started']}, {known['runs']} runs of {known['cells']} cells in "
                    f"{known['rounds']} rounds.")
+    if known["sources"]:
+        yield "text", f"From {', '.join(known['sources'])}: rounds are paired within each, medians are over all."
+    for warning in folder.warnings:
+        yield "item", warning
     yield "heading", "Verdicts"
     yield "text", wording.tally(analysis.comparisons) if analysis.comparisons else "There is nothing to judge."
     for group in findings(analysis):
@@ -110,9 +116,21 @@ def front(analysis: Analysis) -> Iterator[Line]:
     for what, figure in noise(analysis):
         yield "item", f"{what[0].upper()}{what[1:]}: {figure}."
     yield "item", f"The resolution: {resolution.statement(folder.folder, machine)}"
+    yield "heading", "Failed runs"
+    yield from _some([f"{cell}, round {round_}: {error}" for cell, round_, error in failed_rows(folder.frame)])
+    yield "heading", "Flagged runs"
+    yield from _some([f"{cell}: {flag} in {runs} of {of} runs" + (f" (rounds {rounds})" if runs < of else "")
+                      for cell, flag, runs, of, rounds in flag_rows(folder.frame)])
     yield "heading", "Method"
-    yield "text", (f"Fresh pinned processes each run, windows of {how['windows']}, {how['rounds']} rounds in random order "
-                   f"(seed {how['seeds']}), clock {how['clocks']}. {how['checked']} of {how['runs']} runs passed a check of "
-                   f"all that was sent and received. In brackets stand exact {how['level']}% intervals of order statistics. "
-                   f"A variant is faster or slower if the whole interval of the rounds' ratios lies outside "
-                   f"±{how['band']}%, equivalent if wholly inside.")
+    for what, how in sentences(folder):
+        yield "item", f"{what}. {how.replace('`', '')}"
+
+
+def _some(items: List[str]) -> Iterator[Line]:
+    """The first items, and how many more there are."""
+    if not items:
+        yield "text", "None."
+    for text in items[:MOST_ITEMS]:
+        yield "item", text
+    if len(items) > MOST_ITEMS:
+        yield "text", f"And {len(items) - MOST_ITEMS} more in report.html."

@@ -94,6 +94,7 @@ def row_of(record: Dict[str, Any]) -> Dict[str, Any]:
         "curve_uncorrected": _curve(record.get("latency_uncorrected") or {}),
         **{name: _number(latency.get(name)) for name in ("p50_ns", "p99_ns", "p99_9_ns")},
         "clock_source": (record.get("clock") or {}).get("source", "unknown"),
+        "between_cpus_ns": _between_cpus(record),
         "timer_floor_ns": _number((record.get("clock") or {}).get("floor_ns")),
         "start_skew_ns": _number(record.get("start_skew_ns")),
         "repeats": int(record.get("repeats") or 0),
@@ -162,6 +163,15 @@ def _number(value: Any) -> float:
 
 def _curve(latency: Dict[str, Any]) -> Tuple[Tuple[float, float], ...]:
     return tuple((float(p), float(ns)) for p, ns in latency.get("curve") or ())
+
+
+def _between_cpus(record: Dict[str, Any]) -> float:
+    """How far stamps of two CPUs may be apart and nobody could tell; of records from before they said it, by the same rule."""
+    known = (record.get("clock") or {}).get("between_cpus_ns")
+    if known is not None:
+        return _number(known)
+    probes = [probe for probe in map(_number, (record.get("probe_before_ns"), record.get("probe_after_ns"))) if probe == probe]
+    return max(probes) / 2 if probes else NAN
 
 
 def _probe_cpus(record: Dict[str, Any]) -> Optional[Tuple[int, int]]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from .points import PLAIN, Point, row_of
 
-__all__ = ["PLAIN", "Point", "RecordsError", "RunFolder", "load", "load_all"]
+__all__ = ["PLAIN", "Point", "RecordsError", "RunFolder", "load", "load_all", "of_each_run"]
 
 RECORD_SCHEMA = "zeroipc-record/1"
 REQUIRED_KEYS = (
@@ -32,7 +32,8 @@ class RunFolder:
     """What one run folder holds."""
 
     folder: Path
-    frame: pd.DataFrame  # a row a run, in the order written; columns as points.row_of names them
+    # A row a run, in the order written; columns as points.row_of names them, and `source` where there are several folders.
+    frame: pd.DataFrame
     environment: Dict[str, Any]
     warnings: List[str] = field(default_factory=list)  # sentences for the reader of the report
     sources: List[Path] = field(default_factory=list)  # what it was read from, where that is several folders
@@ -48,6 +49,9 @@ def load(folder: Path) -> RunFolder:
     warnings: List[str] = []
     records = _read_records(folder / "records.jsonl", warnings)
     environment = _read_environment(folder / "environment.json", warnings)
+    suite = environment.get("suite")
+    if isinstance(suite, dict) and suite.get("interrupted") is True:
+        warnings.append("The run was interrupted: this is what was recorded until then, and the last round may be incomplete.")
     frame = pd.DataFrame([row_of(record) for record in records])
     _reject_duplicates(frame, folder / "records.jsonl")
     return RunFolder(folder, frame, environment, warnings)
@@ -64,7 +68,7 @@ def load_all(folders: Sequence[Path]) -> RunFolder:
         raise RecordsError(f"the runs are of unlike machines ({', '.join(sorted(machines))}), and no median over them "
                            "would mean anything. Make a report for each machine.")
     _reject_mixed_builds(parts)
-    frame = pd.concat([part.frame for part in parts], ignore_index=True)
+    frame = pd.concat([part.frame.assign(source=part.folder.name) for part in parts], ignore_index=True)
     repeated = frame[frame.duplicated(["run", "cell", "round"])]
     if not repeated.empty:
         raise RecordsError(f"run {repeated.iloc[0]['run']} is named twice. Name each run folder once.")
@@ -91,6 +95,11 @@ def _merged(environments: Sequence[Dict[str, Any]]) -> Dict[str, Any]:
         same = all(value == values[0] for value in values)
         merged[key] = values[0] if same else {f"run {number}": value for number, value in enumerate(values, 1)}
     return merged
+
+
+def of_each_run(value: Any) -> List[Any]:
+    """A value of an environment, run by run where it was merged and they differ; else the one of all."""
+    return list(value.values()) if isinstance(value, dict) and "run 1" in value else [value]
 
 
 def _read_records(path: Path, warnings: List[str]) -> List[Dict[str, Any]]:

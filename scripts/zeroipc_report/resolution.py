@@ -124,10 +124,16 @@ def _load(load: List[Any]) -> str:
 def statement(folder: Path, machine: str) -> str:
     """What a report says: from the run's folder or that of its machine; a file of another machine does not count."""
     for path in (folder / FILE, folder.resolve().parent / FILE):
-        known = read(path)
-        if known and known["machine"] == machine:
+        known = of_machine(path, machine)
+        if known:
             return sentence(known)
     return NOT_MEASURED
+
+
+def of_machine(path: Path, machine: str) -> Optional[Dict[str, Any]]:
+    """A file of this schema that is of the machine, or nothing."""
+    known = read(path)
+    return known if known and known.get("machine") == machine else None
 
 
 def read(path: Path) -> Optional[Dict[str, Any]]:

@@ -238,11 +238,27 @@ def flag_rows(frame: pd.DataFrame) -> List[Tuple[str, str, int, int, str]]:
     """
     found = []
     for cell, rows in frame.groupby("cell", sort=True):
-        pairs = list(zip(rows["round"], rows["flags"]))
-        for flag in sorted({flag for _, flags in pairs for flag in flags} - {"oversubscribed"}):
-            rounds = sorted(round_ for round_, flags in pairs if flag in flags)
-            found.append((str(cell), flag, len(rounds), len(rows), ", ".join(map(str, rounds))))
+        for flag in sorted({flag for flags in rows["flags"] for flag in flags} - {"oversubscribed"}):
+            raised = rows[[flag in flags for flags in rows["flags"]]]
+            found.append((str(cell), flag, len(raised), len(rows), _rounds_of(raised)))
     return found
+
+
+def failed_rows(frame: pd.DataFrame) -> List[Tuple[str, str, str]]:
+    """(cell, round, why) of every run that failed."""
+    failed = frame[frame["failed"]]
+    return [(str(cell), _rounds_of(failed.iloc[place:place + 1]), str(error))
+            for place, (cell, error) in enumerate(zip(failed["cell"], failed["error"]))]
+
+
+def _rounds_of(rows: pd.DataFrame) -> str:
+    """Such as `3, 4`; where there are several run folders, `first: 3, 4; second: 0`."""
+    def listed(rounds: pd.Series) -> str:
+        return ", ".join(map(str, sorted(rounds)))
+
+    if "source" not in rows:
+        return listed(rows["round"])
+    return "; ".join(f"{source}: {listed(rounds)}" for source, rounds in rows.groupby("source", sort=False)["round"])
 
 
 @dataclass(frozen=True)

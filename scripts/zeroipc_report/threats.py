@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from . import wording
+from .records import RunFolder, of_each_run
 from .stats import FEWEST_ROUNDS, LEVEL, Verdict
 from .summary import Analysis
 
@@ -32,11 +33,12 @@ def noise(analysis: Analysis) -> List[Tuple[str, str]]:
         ("runs sent again because the workers' starts were too far apart", f"{int(frame['repeats'].sum())}"),
         ("share of the CPU time that the host took", _three(frame["steal_share"].dropna() * 100, "%")),
         ("cost of a time stamp", _three(frame["timer_floor_ns"].dropna(), " ns")),
-        ("stamps of two CPUs can be told apart from (half a round trip)", _three(probes / 2, " ns")),
+        ("stamps of two CPUs can be told apart from (half the longer round trip of the probes)",
+         _three(frame["between_cpus_ns"].dropna(), " ns")),
         ("round trip of two cache lines before a run", _three(probes, " ns")),
         ("runs on separate cores, of those probed", f"{int(apart.astype(bool).sum())} of {len(apart)}" if len(apart)
          else "unknown"),
-        ("load average when it began", _load(analysis.folder.environment.get("load_average"))),
+        ("load average when it began", _loads(analysis.folder)),
     ]
 
 
@@ -52,6 +54,14 @@ def _three(values: pd.Series, unit: str) -> str:
         return "unknown"
     shown = [wording.number(value) for value in (values.median(), float(np.quantile(values, 0.9)), values.max())]
     return f"median {shown[0]}{unit}, 90% at most {shown[1]}{unit}, worst {shown[2]}{unit}"
+
+
+def _loads(folder: RunFolder) -> str:
+    """Of every run by its folder's name, where there are several."""
+    loads = of_each_run(folder.environment.get("load_average"))
+    if len(loads) == 1:
+        return _load(loads[0])
+    return "; ".join(f"{source.name}: {_load(load)}" for source, load in zip(folder.sources, loads))
 
 
 def _load(load: Any) -> str:
@@ -99,16 +109,18 @@ def _flag(frame: pd.DataFrame, flag: str) -> Tuple[str, str]:
 
 def _environment(environment: Dict[str, Any]) -> List[Tuple[str, str]]:
     found = []
-    virtual = environment.get("virtualisation", "unknown")
-    if virtual not in ("none", "unknown"):
+    for virtual in dict.fromkeys(map(str, of_each_run(environment.get("virtualisation", "unknown")))):
+        if virtual in ("none", "unknown"):
+            continue
         found.append((f"a virtual machine ({virtual})", "What the host does to the CPUs, and on which cores they run, is "
                       "seen only where the probes see it."))
-    governor = environment.get("governor", "unknown")
-    if governor == "unknown":
+    governors = dict.fromkeys(map(str, of_each_run(environment.get("governor", "unknown"))))
+    if "unknown" in governors:
         found.append(("the governor of the clock frequency is unknown", "Frequencies may have changed between runs; "
                       "rounds in random order spread that over all cells, they do not remove it."))
-    elif governor != "performance":
-        found.append((f"the governor of the clock frequency was {governor}", "Frequencies may have changed between runs."))
+    elif set(governors) != {"performance"}:
+        found.append((f"the governor of the clock frequency was {' and '.join(governors)}",
+                      "Frequencies may have changed between runs."))
     return found
 
 

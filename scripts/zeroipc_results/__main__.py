@@ -12,7 +12,7 @@ from typing import Any, Callable, List, Optional
 
 from zeroipc_report import summary, wording
 
-from . import drawing, history, index, keep, machines, pack, showing
+from . import drawing, history, index, keep, machines, pack, privacy, showing
 from .places import RESULTS, ResultsError, find, label
 from .steps import FEWEST
 from .table import UNITS, load, read
@@ -78,6 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     one = command("keep", _keep, "strips and checks a run, and adds it to git: runs are private until then")
     one.add_argument("run", metavar="RUN")
     one.add_argument("--allow", action="append", default=[], metavar="TEXT", help="a text that is found, and harmless")
+    one.add_argument("--report", dest="more", action="append_const", const=privacy.REPORT, help="its report.html, too")
+    one.add_argument("--resolution", dest="more", action="append_const", const=privacy.OF_MACHINE,
+                     help="results/MACHINE/resolution.json, too: what scripts/selftest found")
     one.add_argument("--dry-run", action="store_true", help="only check, the folder as it is")
     one = command("pack", _pack, "writes one archive with all that a run's figures come from")
     one.add_argument("run", metavar="RUN")
@@ -173,7 +176,7 @@ def _plot(options: argparse.Namespace) -> int:
 
 def _keep(options: argparse.Namespace) -> int:
     folder = find(options.run, options.results)
-    kept = keep.keep(folder, options.allow, options.dry_run)
+    kept = keep.keep(folder, options.allow, options.dry_run, list(dict.fromkeys(options.more or ())))
     for name in kept.stripped:
         print(f"stripped: {name}")
     for name, size in kept.files:
@@ -181,6 +184,8 @@ def _keep(options: argparse.Namespace) -> int:
     total = sum(size for _, size in kept.files)
     print(f"{label(folder)}: {_size(total)} in all, "
           + ("valid by the schemas" if kept.validated else "by no schema: python3-jsonschema is not installed"))
+    for name in kept.offered:
+        print(f"not added: {name}; {keep.OFFERED[name][0]} adds it")
     return 0
 
 

@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from zeroipc_report.figures import base
+
 from . import drawing, harness, showing
 from .places import RECORDS, RESULTS, ResultsError, find, label, new_folders
 from .table import load
@@ -233,7 +235,7 @@ def draw(pairs: pd.DataFrame, topology: Dict[str, Any], target: Path) -> Path:
 
 def _panel(axes: Axes, values: Any, rows: Sequence[int], columns: Sequence[int], limits: Tuple[float, float],
            cell_in: float) -> None:
-    shown = axes.imshow(values, cmap="viridis", vmin=limits[0] * 0.98, vmax=limits[1] * 1.02, aspect="equal")
+    shown = axes.imshow(values, cmap=base.HEAT, vmin=limits[0] * 0.98, vmax=limits[1] * 1.02, aspect="equal")
     axes.set_xticks(range(len(columns)), [str(cpu) for cpu in columns])
     axes.set_yticks(range(len(rows)), [str(cpu) for cpu in rows])
     axes.tick_params(length=0)
@@ -242,8 +244,7 @@ def _panel(axes: Axes, values: Any, rows: Sequence[int], columns: Sequence[int],
             if np.isnan(value):
                 text, colour = ("" if rows[row] == columns[column] else "?"), "black"
             else:
-                # Dark letters on the bright half of the map.
-                text, colour = f"{value:.0f}", "black" if shown.norm(value) > 0.55 else "white"
+                text, colour = f"{value:.0f}", base.on_heat(float(shown.norm(value)))
             axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9 if cell_in > 0.4 else 6)
 
 

@@ -1,35 +1,25 @@
-"""How this package's figures look and are saved: the same data gives the same bytes."""
+"""How this package's figures are saved, in the report's look: the same data gives the same bytes."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import List, Sequence, Tuple
 
-import matplotlib
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from zeroipc_report.figures import base
 
 from .places import ResultsError
 
-# Okabe and Ito (2008): told apart by all common kinds of colour vision; their yellow cannot be read on white.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-STYLE = {
-    "font.family": ["DejaVu Sans", "sans-serif"], "font.size": 9.5, "axes.titlesize": 11, "axes.titleweight": "bold",
-    "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#555555",
-    "grid.color": "#dddddd", "axes.axisbelow": True, "legend.frameon": False, "figure.facecolor": "white",
-    "svg.fonttype": "none", "svg.hashsalt": "zeroipc", "savefig.dpi": 150,
-}
+COLOURS = (base.DEFAULT_COLOUR, *base.COLOURS, "#000000")  # the report's palette
+MARKERS = ("o", *base.MARKERS[:6])
 FORMATS = (".svg", ".png", ".pdf")
 
 
 def new(width_in: float, height_in: float) -> Figure:
-    """An empty figure in this style, whatever the reader's own matplotlibrc says."""
-    matplotlib.rcdefaults()
-    matplotlib.rcParams.update(STYLE)
-    figure = Figure(figsize=(width_in, height_in))
-    FigureCanvasAgg(figure)
-    return figure
+    """An empty figure in the report's style, whatever the reader's own matplotlibrc says."""
+    base.set_style()
+    return base.new_figure(width_in, height_in)
 
 
 def check_target(path: Path) -> Path:

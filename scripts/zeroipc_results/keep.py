@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Sequence, Tuple
 
+from zeroipc_report import resolution
+
 from . import privacy
 from .places import ROOT, ResultsError, label
 from .revisions import git
 from .table import raw_records, read
 
+# What is added only where it is asked for: the option, and how such a file is made.
+OFFERED = {privacy.REPORT: ("--report", "scripts/report makes it"),
+           privacy.OF_MACHINE: ("--resolution", "scripts/selftest makes it")}
 SCHEMAS = {"records.jsonl": "record", "environment.json": "environment", "resolution.json": "resolution"}
 
 
@@ -22,10 +27,11 @@ class Kept:
     files: List[Tuple[str, int]]  # names and bytes
     stripped: List[str]  # files that something was removed from
     validated: bool  # against the JSON schemas; False where python3-jsonschema is not installed
+    offered: List[str]  # of OFFERED what is there, too, and was not asked for
 
 
-def keep(folder: Path, allowed: Sequence[str] = (), dry_run: bool = False) -> Kept:
-    """Strips and checks a run folder and adds its files, not its report, to git. Refuses one that is torn, that does
+def keep(folder: Path, allowed: Sequence[str] = (), dry_run: bool = False, more: Sequence[str] = ()) -> Kept:
+    """Strips and checks a run folder and adds its files to git, with `more` of OFFERED. Refuses one that is torn, that does
     not obey the schemas, or that says whose it is; a text that is `allowed` is not held against it. A dry run checks a
     folder as it is, and changes nothing."""
     known = read(folder)
@@ -35,17 +41,24 @@ def keep(folder: Path, allowed: Sequence[str] = (), dry_run: bool = False) -> Ke
     if folder.resolve().parent.name != machine:
         raise ResultsError(f"{folder}: is of {machine}, so move it into a folder of that name: results/{machine}/.")
     stripped = [] if dry_run else privacy.strip(folder)
-    found = [one for one in privacy.findings(folder) if not any(text in one for text in allowed)]
+    for name in more:
+        if not (folder / name).is_file():
+            raise ResultsError(f"{folder / name}: there is none; {OFFERED[name][1]}.")
+    if privacy.OF_MACHINE in more and not resolution.of_machine(folder / privacy.OF_MACHINE, machine):
+        raise ResultsError(f"{folder / privacy.OF_MACHINE}: is not of {machine}; {OFFERED[privacy.OF_MACHINE][1]}.")
+    wanted = [*privacy.FILES, *more]
+    found = [one for one in privacy.findings(folder, files=wanted) if not any(text in one for text in allowed)]
     if found:
         raise ResultsError(f"{label(folder)} says whose machine it is of, so it is not kept:\n"
                            + "".join(f"  {one}\n" for one in found)
                            + "Mend the file, or allow a text that is harmless: --allow TEXT.")
-    validated = _validate(folder, len(known.frame))
-    files = [name for name in privacy.FILES if (folder / name).is_file()]
+    validated = _validate(folder, len(known.frame), wanted)
+    files = [name for name in wanted if (folder / name).is_file()]
     if not dry_run:
         # They are ignored until they are kept, hence --force; what is tracked stays so.
         git(folder, "add", "--force", "--", *files)
-    return Kept([(name, (folder / name).stat().st_size) for name in files], stripped, validated)
+    offered = [name for name in OFFERED if name not in more and (folder / name).is_file()]
+    return Kept([(name, (folder / name).stat().st_size) for name in files], stripped, validated, offered)
 
 
 def tracked(results: Path) -> List[str]:
@@ -57,14 +70,14 @@ def tracked(results: Path) -> List[str]:
     return ["/".join(Path(name).parts[-3:-1]) for name in names.splitlines()]
 
 
-def _validate(folder: Path, records: int) -> bool:
+def _validate(folder: Path, records: int, names: Sequence[str]) -> bool:
     try:
         import jsonschema  # needed by nothing else, so not by every user
     except ImportError:
         return False
-    for name, schema in SCHEMAS.items():
-        path = folder / name
-        if not path.is_file():
+    for path in (folder / name for name in names):
+        schema = SCHEMAS.get(path.name)
+        if schema is None or not path.is_file():
             continue
         text = (ROOT / "results" / "schema" / f"{schema}.schema.json").read_text(encoding="utf-8")
         validator = jsonschema.Draft202012Validator(json.loads(text))

@@ -17,6 +17,8 @@ import tempfile
 from pathlib import Path, PurePosixPath
 from typing import Any, Dict, List, Mapping, Tuple
 
+from zeroipc_report import resolution
+
 from . import privacy
 from .places import RECORDS, ROOT, ResultsError, label
 from .revisions import git
@@ -36,7 +38,13 @@ PYTHONPATH=scripts PYTHONDONTWRITEBYTECODE=1 exec "${PYTHON:-python3}" -m zeroip
 def write(folder: Path, target: Path) -> Dict[str, Any]:
     """Packs a run and answers its manifest. The figures are drawn from what is packed, to note what they are."""
     known = read(folder)
-    found = privacy.findings(folder)
+    sources = {name: name for name in privacy.FILES}
+    machine = known.environment.get("machine", "unknown")
+    # What a report says of its machine it may find beside the run; a pack has it in the run.
+    own, beside = (resolution.of_machine(folder / name, machine) for name in (resolution.FILE, privacy.OF_MACHINE))
+    if beside and not own:
+        sources[resolution.FILE] = privacy.OF_MACHINE
+    found = privacy.findings(folder, files=list(sources.values()))
     if found:
         raise ResultsError(f"{label(folder)} says whose machine it is of: {found[0]}. 'scripts/results keep' tells "
                            "all.")
@@ -46,9 +54,9 @@ def write(folder: Path, target: Path) -> Dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="zeroipc-pack-") as temporary:
         stage = Path(temporary) / name
         (stage / "run").mkdir(parents=True)
-        for file in privacy.FILES:
-            if (folder / file).is_file():
-                shutil.copyfile(folder / file, stage / "run" / file)
+        for file, source in sources.items():
+            if (folder / source).is_file():
+                shutil.copyfile(folder / source, stage / "run" / file)
         shutil.copytree(ROOT / "scripts" / "zeroipc_report", stage / "scripts" / "zeroipc_report",
                         ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
         (stage / "redraw").write_text(REDRAW, encoding="utf-8")

@@ -6,8 +6,9 @@ import getpass
 import json
 import re
 import socket
+from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Sequence, Set, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 from xml.etree import ElementTree
 
 from zeroipc_report import records
@@ -16,6 +17,9 @@ from .places import RECORDS, ResultsError
 
 # What is kept, where there is such.
 FILES = (RECORDS, "environment.json", "topology.xml", "benchmark.json", "resolution.json", "topology.json")
+# What may be kept beside: the page, and what the machine of the run can resolve.
+REPORT = "report.html"
+OF_MACHINE = "../resolution.json"
 # A path of two or more parts, at a beginning, behind a mark or behind an option such as -I; a name like queue/ticket/x
 # is none. What the kernel calls /dev, /proc and /sys is the same everywhere and says nothing.
 PATH = re.compile(r"""(?:^|[\s="':,;(<@\[]|(?:^|\s)-[A-Za-z]+)"""
@@ -37,12 +41,12 @@ def identity() -> Set[str]:
     return {name for name in names if len(name) >= 3 and name.lower() not in COMMON}
 
 
-def findings(folder: Path, names: Sequence[str] = ()) -> List[str]:
+def findings(folder: Path, names: Sequence[str] = (), files: Sequence[str] = FILES) -> List[str]:
     """Each text in the folder's files that names a path, this host or user, or one of `names`; and where it stands."""
     words = sorted({*identity(), *names})
     named = re.compile("|".join(rf"(?<![\w-]){re.escape(word)}(?![\w-])" for word in words), re.I) if words else None
     found = []
-    for name in FILES:
+    for name in files:
         path = folder / name
         if path.is_file():
             for where, key, text in _texts(path):
@@ -98,8 +102,40 @@ def _documents(path: Path) -> List[Any]:
                            "again, or remove the torn last line.") from error
 
 
+class _Page(HTMLParser):
+    """The texts of a page and its attributes; not its style and script, which are the same in every report, and not
+    pictures that are part of it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.texts: List[Tuple[str, str, str]] = []
+        self._tag = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: List[Tuple[str, Optional[str]]]) -> None:
+        self._tag = tag
+        self.texts += [(self._where(), "", value) for _, value in attrs if value and not value.startswith("data:")]
+
+    def handle_endtag(self, tag: str) -> None:
+        self._tag = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._tag not in ("style", "script") and data.strip():
+            self.texts.append((self._where(), "", data.strip()))
+
+    def handle_comment(self, data: str) -> None:
+        self.texts.append((self._where(), "", data))
+
+    def _where(self) -> str:
+        return f"line {self.getpos()[0]}"
+
+
 def _texts(path: Path) -> Iterator[Tuple[str, str, str]]:
-    """Where a text stands, the key it stands under, and the text; of JSON and XML alike."""
+    """Where a text stands, the key it stands under, and the text; of JSON, XML and HTML alike."""
+    if path.suffix == ".html":
+        yield from _Page(path.read_text(encoding="utf-8")).texts
+        return
     if path.suffix == ".xml":
         try:
             root = ElementTree.parse(path).getroot()

@@ -18,6 +18,7 @@ LATENCIES = ("min_ns", "mean_ns", "p50_ns", "p90_ns", "p99_ns", "p99_9_ns", "p99
 WORKLOAD = ("think_ns", "calls", "push_percent", "mix", "keys", "filled_percent", "range_percent")
 SUMMED = ("successes", "full", "empty", "retries", "helps", "backoffs", "system_calls", "minor_faults",
           "voluntary_switches", "involuntary_switches")
+COUNTED = ("cycles", "instructions", "cache-references", "cache-misses", "branch-misses", "context-switches", "page-faults")
 
 
 def load(*where: Union[str, Path], results: Path = RESULTS) -> pd.DataFrame:
@@ -108,13 +109,26 @@ def _row(row: Mapping[str, Any], record: Mapping[str, Any]) -> Dict[str, Any]:
         "probe_after_ns": _number(record["probe_after_ns"]), "fairness_jain": _number(record.get("fairness")),
         "energy_joules": _number(energy.get("joules")), "energy_over_ns": _number(energy.get("over_ns")),
         "clock_source": row["clock_source"], "clock_floor_ns": _number(record["clock"]["floor_ns"]),
+        "clock_between_cpus_ns": row["between_cpus_ns"], "steal_share": row["steal_share"], "repeats": row["repeats"],
+        "memory_pages_by_node": _pages(record["memory"].get("pages_by_node")), "hiccup_longest_ns": row["hiccup_ns"],
     })
+    hiccups = [worker.get("hiccups") or {} for worker in record["workers"]]
+    counters = [worker.get("counters") or {} for worker in record["workers"]]
+    found.update({f"hiccup_{name}": _sum(one.get(name) for one in hiccups) for name in ("count", "total_ns")})
+    found.update({f"workers_{name.replace('-', '_')}": _sum(one.get(name) for one in counters) for name in COUNTED})
     found.update({name: workload.get(name) for name in WORKLOAD})
     found.update(_kill(row["kill"]))
     found.update(_latency("latency", record["latency"]))
     found.update(_latency("latency_uncorrected", record.get("latency_uncorrected")))
     found.update({f"workers_{name}": _sum(worker.get(name) for worker in record["workers"]) for name in SUMMED})
     return found
+
+
+def _pages(by_node: Any) -> Optional[str]:
+    """Such as `0:15 1:3`, node and pages."""
+    if not isinstance(by_node, dict):
+        return None
+    return " ".join(f"{node}:{pages}" for node, pages in sorted(by_node.items(), key=lambda one: int(one[0])))
 
 
 def _latency(prefix: str, latency: Optional[Mapping[str, Any]]) -> Dict[str, Any]:

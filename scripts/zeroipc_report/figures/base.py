@@ -6,7 +6,7 @@ import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 from xml.sax.saxutils import escape
 
 import matplotlib
@@ -30,9 +30,11 @@ BOUND_LOOKS = {FETCH_ADD: ("#000000", "*"), CAS: ("#6b6b6b", "*"), MUTEX: ("#444
                CACHELINE: ("#000000", "*"), PIPE: ("#6b6b6b", "*"), UNIX_SOCKET: ("#8c8c8c", "h"),
                POSIX_MQ: ("#444444", "d")}
 MARKERS = ("s", "^", "D", "v", "P", "X", "<", ">", "p")  # nine: with five colours, 45 looks before one comes again
+HEAT = "viridis"  # of maps of round trips: even steps of lightness, for every kind of colour vision and in grey
 CROWDED_COLOUR = "#f0ece2"  # behind what is oversubscribed
 STYLES = Path(__file__).resolve().parent.parent
 SCREEN_IN = 10.5  # width on the page
+TICKS_IN = 0.4  # that the numbers beside a vertical axis take
 
 
 @dataclass(frozen=True)
@@ -124,15 +126,24 @@ def looks_of(frame: pd.DataFrame) -> Dict[str, Look]:
     return looks
 
 
+def on_heat(shade: float) -> str:
+    """The colour of letters on a map's colour, by its place from 0 to 1."""
+    return "black" if shade > 0.55 else "white"
+
+
 @contextmanager
 def style(paper: bool = False) -> Iterator[None]:
     """Draws with the report's style sheet, and that for print on top."""
     with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        sheets = [STYLES / "report.mplstyle", *([STYLES / "paper.mplstyle"] if paper else [])]
-        for sheet in sheets:
-            matplotlib.rcParams.update(matplotlib.rc_params_from_file(str(sheet), use_default_template=False))
+        set_style(paper)
         yield
+
+
+def set_style(paper: bool = False) -> None:
+    """The report's style sheet, and that for print on top, whatever was set before."""
+    matplotlib.rcdefaults()
+    for sheet in ("report.mplstyle", *(["paper.mplstyle"] if paper else [])):
+        matplotlib.rcParams.update(matplotlib.rc_params_from_file(str(STYLES / sheet), use_default_template=False))
 
 
 def new_figure(width_in: float, height_in: float) -> Figure:
@@ -196,6 +207,11 @@ def tip(tips: Dict[str, str], artist: Artist, text: str) -> None:
     tips[gid] = text
 
 
+def left_out(count: int, what: str) -> str:
+    """A sentence for a caption, of what there was no room for; empty if there was room for all."""
+    return f" {count} more {what} had no room here: their data is in the records." if count > 0 else ""
+
+
 def slug(text: str) -> str:
     """Text as a part of a file's name."""
     return "-".join(re.findall(r"[A-Za-z0-9.]+", text))
@@ -226,18 +242,37 @@ def spread_labels(wanted: Sequence[float], room: float) -> np.ndarray:
     return found
 
 
-def label_ends(axes: Axes, ends: Sequence[Tuple[float, float, str, str]], size: float) -> None:
-    """Names lines (x, y, text, colour of their ends) beside the axes, moved apart, with a thin lead to each."""
+class End(NamedTuple):
+    """Where a line ends in its axes, and its name."""
+
+    x: float
+    y: float
+    text: str
+    colour: str
+    lead: bool = True  # none where the line itself is not there
+
+
+def label_ends(axes: Axes, ends: Sequence[End], size: float) -> None:
+    """Names lines beside the axes, moved apart, with a thin lead to each."""
     if not ends:
         return
     height_in = axes.get_position().height * axes.figure.get_size_inches()[1]
-    heights = [axes.transAxes.inverted().transform(axes.transData.transform((x, y)))[1] for x, y, _, _ in ends]
+    heights = [axes.transAxes.inverted().transform(axes.transData.transform((end.x, end.y)))[1] for end in ends]
     room = size * 1.18 / 72 / height_in
     places = spread_labels(heights, room)
     places -= max(0.0, places.max() - 1.02)
-    for (x, y, text, colour), place in zip(ends, places):
-        axes.annotate(text, xy=(x, y), xycoords="data", xytext=(1.06, place), textcoords="axes fraction",
-                      fontsize=size, color=colour, va="center", annotation_clip=False,
-                      arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": colour, "shrinkA": 1, "shrinkB": 2,
-                                  "relpos": (0, 0.5),  # at the text's left edge, lest a lead crosses other labels
-                                  "alpha": 0.7})
+    for end, place in zip(ends, places):
+        lead = {"arrowstyle": "-", "linewidth": 0.5, "color": end.colour, "shrinkA": 1, "shrinkB": 2, "alpha": 0.7,
+                "relpos": (0, 0.5)}  # at the text's left edge, lest a lead crosses other labels
+        axes.annotate(end.text, xy=(end.x, end.y), xycoords="data", xytext=(1.06, place), textcoords="axes fraction",
+                      fontsize=size, color=end.colour, va="center", annotation_clip=False,
+                      arrowprops=lead if end.lead else None)
+
+
+def room_between(figure: Figure, names: Sequence[str], size: float, columns: int) -> float:
+    """The gap between panels side by side, as a share of a panel's width, in which the names beside the lines of one
+    and the tick labels of the next do not touch. The figure's margins are set before."""
+    left, right = figure.subplotpars.left, figure.subplotpars.right
+    gap = 0.2 + TICKS_IN + max(map(len, names), default=0) * 0.56 * size / 72
+    panel = (figure.get_size_inches()[0] * (right - left) - (columns - 1) * gap) / columns
+    return gap / max(panel, 1.0)

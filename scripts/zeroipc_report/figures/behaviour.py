@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from .. import policies, wording
 from ..points import Point
 from . import ticks
-from .base import CROWDED_COLOUR, Drawing, Source, grid_of, new_figure, point_slug, tip
+from .base import CROWDED_COLOUR, Drawing, Source, grid_of, left_out, new_figure, point_slug, tip
 
 FEWEST_INTERVALS = 3
 MOST_PANELS = 12
@@ -54,7 +54,9 @@ def _timeline(source: Source, structure: str, point: Point, rows: pd.DataFrame) 
     axes_shown = ("algorithm", "backoff", "language")
     names = [name for name in source.ordered(rows["variant"])
              if default is None or name == default or policies.axis_of(name, default) in axes_shown]
-    names = names[:MOST_PANELS // 2 if source.narrow else MOST_PANELS]
+    most = MOST_PANELS // 2 if source.narrow else MOST_PANELS
+    more = left_out(len(names) - most, "of these")
+    names = names[:most]
     columns = 2 if source.narrow else 4
     figure, every, _ = grid_of(len(names), source.width, source.width / columns - 0.01, 1.5 if source.narrow else 2.0,
                                columns)
@@ -80,7 +82,7 @@ def _timeline(source: Source, structure: str, point: Point, rows: pd.DataFrame) 
     caption = ("Thin: each run, by the interval; thick: their median. A triangle stands where a run's throughput "
                "changed for good, by the harness's change-point test. At the right end of each heading, the longest time "
                "that a worker stood still between two looks at the clock (a hiccup), over all runs. The default, other "
-               "algorithms and backoffs; the data of others is in their records.")
+               "algorithms and backoffs; the data of others is in their records." + more)
     changes = rows["steady_from"].fillna(0).gt(0).groupby(rows["variant"]).sum()
     alt = f"{title}. " + "; ".join(f"{name}: longest hiccup {_hiccup(rows[rows['variant'] == name])}, {changes[name]} runs "
                                    "with a change" for name in names) + "."
@@ -129,7 +131,8 @@ def _hiccup(rows: pd.DataFrame) -> str:
 
 def _fairness(source: Source, structure: str, point: Point, rows: pd.DataFrame) -> Drawing:
     here = rows[rows["point"] == point]
-    names = source.ordered(here["variant"])[:MOST_ROWS]
+    every = source.ordered(here["variant"])
+    names = every[:MOST_ROWS]
     height = (0.15 if source.narrow else 0.22) * len(names)
     labels = policies.short_names(names) if source.narrow else {name: name.split("/", 1)[1] for name in names}
     figure = new_figure(source.width, height + 1.0)
@@ -169,7 +172,8 @@ def _fairness(source: Source, structure: str, point: Point, rows: pd.DataFrame) 
     of = "consumer" if point.consumers else "worker"
     caption = (f"Every dot is a {of}'s part of what all {of}s did in a run, as a multiple of an equal part; the bar goes "
                "from the least to the largest part, each the median over the runs. Jain's index is 1 if all are equal, and "
-               f"1/n if one of n does all. In the metric of throughput each {of} counts.")
+               f"1/n if one of n does all. In the metric of throughput each {of} counts."
+               + left_out(len(every) - MOST_ROWS, "variants"))
     indices = here.groupby("variant")["fairness"].median()
     alt = f"{title}. " + "; ".join(f"{name}: Jain's index {wording.number(indices[name])}" for name in names) + "."
     return Drawing(f"fairness-{structure}-{point.workers}-{point_slug(point)}", title, caption, alt, structure, figure,

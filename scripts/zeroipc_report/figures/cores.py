@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from .. import wording
 from ..stats import estimate_median
 from . import ticks
-from .base import Drawing, Source, new_figure, spread_labels, tip
+from .base import HEAT, Drawing, Source, new_figure, on_heat, spread_labels, tip
 
 ROOMY = 16  # CPUs up to which each cell has its number
 LEAST_PT = 4.5  # of a number, to be read
@@ -97,13 +97,13 @@ def _layout(source: Source, count: int, highest: float) -> _Layout:
 def _heatmap(figure: Figure, layout: _Layout, table: np.ndarray, cpus: List[int]) -> None:
     left, bottom, square = layout.heatmap
     axes = figure.add_axes(layout.fractions((left, bottom, square, square)), anchor="W")
-    colours = matplotlib.colormaps["YlGnBu"].copy()
+    colours = matplotlib.colormaps[HEAT].copy()
     colours.set_bad("#eeeeee")
     image = axes.imshow(table, cmap=colours, vmin=0, vmax=np.nanmax(table) * 1.25)
     if layout.number_pt:
         for one, other in zip(*np.nonzero(~np.isnan(table))):
             axes.text(other, one, f"{table[one, other]:.0f}", ha="center", va="center", fontsize=layout.number_pt,
-                      color="white" if table[one, other] > 0.75 * np.nanmax(table) else "black")
+                      color=on_heat(float(image.norm(table[one, other]))))
     else:
         scale = figure.add_axes(layout.fractions((left + square + 0.1, bottom, 0.1, square)))
         figure.colorbar(image, cax=scale)

@@ -13,7 +13,7 @@ from ..points import Point
 from ..stats import estimate_median, interval_rank
 from ..summary import bounds_at
 from . import ticks
-from .base import Drawing, Source, grid_of, label_ends, point_slug, slug, tip
+from .base import Drawing, End, Source, grid_of, label_ends, point_slug, room_between, slug, tip
 
 # Modes with percentiles: what is timed, and what a reader must know of it.
 PERCENTILES = {
@@ -23,6 +23,7 @@ PERCENTILES = {
 }
 TAILS = {"p50_ns": "50%", "p99_ns": "99%", "p99_9_ns": "99.9%"}
 MOST_LINES = 10
+LABEL_PT = {True: 6.5, False: 7.5}  # of names beside lines, by whether the figure is narrow
 Panel = Tuple[str, str, Point, List[str]]  # title, axis of the variants, point, variants
 
 
@@ -50,8 +51,8 @@ def _same_but_load(points: Sequence[Point]) -> List[List[Point]]:
 def _percentiles(source: Source, structure: str, mode: str, points: List[Point], rows: pd.DataFrame) -> Drawing:
     panels = [panel for point in points for panel in _panels(source, point, rows[rows["point"] == point], len(points))]
     columns = 1 if source.narrow else 3
-    figure, every, _ = grid_of(len(panels), source.width, source.width / min(columns, len(panels)) - 0.01,
-                               2.1 if source.narrow else 3.3, columns)
+    figure, every, columns = grid_of(len(panels), source.width, source.width / min(columns, len(panels)) - 0.01,
+                                     2.1 if source.narrow else 3.3, columns)
     tips: Dict[str, str] = {}
     parts = []
     for axes, (title, axis, point, variants) in zip(every, panels):
@@ -59,7 +60,9 @@ def _percentiles(source: Source, structure: str, mode: str, points: List[Point],
         parts.append(_curves(source, both, variants).assign(panel=title))
         axes.set_title(title, fontsize=8.5)
     data = pd.concat(parts)
-    figure.subplots_adjust(wspace=0.62, hspace=0.42, left=0.08, right=0.86 if len(every) > 1 else 0.66)
+    figure.subplots_adjust(hspace=0.42, left=0.08, right=0.86 if len(every) > 1 else 0.66)
+    shown = [name for panel in panels for name in _names(panel[1], panel[3]).values()]
+    figure.subplots_adjust(wspace=room_between(figure, shown, LABEL_PT[source.narrow], columns))
     for axes, (title, axis, _, variants) in zip(every, panels):
         _panel(source, axes, axis, data[data["panel"] == title], data, tips)
     what, told = PERCENTILES[mode]
@@ -112,9 +115,14 @@ def _curves(source: Source, rows: pd.DataFrame, variants: Sequence[str]) -> pd.D
     return pd.concat(parts)
 
 
+def _names(axis: str, variants: Sequence[str]) -> Dict[str, str]:
+    """What stands beside the lines of a panel."""
+    names = policies.names_along(axis, variants)
+    return {**names, **{name: name.split("/")[1] for name in names if name.startswith("bound/")}}
+
+
 def _panel(source: Source, axes: Axes, axis: str, data: pd.DataFrame, every: pd.DataFrame, tips: Dict[str, str]) -> None:
-    names = policies.names_along(axis, list(dict.fromkeys(data["variant"])))
-    names = {**names, **{name: name.split("/")[1] for name in names if name.startswith("bound/")}}
+    names = _names(axis, list(dict.fromkeys(data["variant"])))
     axes.set_xscale("log")
     axes.set_yscale("log")
     ends = []
@@ -129,15 +137,16 @@ def _panel(source: Source, axes: Axes, axis: str, data: pd.DataFrame, every: pd.
         tip(tips, line, f"{variant}{'' if corrected else ' (uncorrected)'}: {wording.number(part['ns'].iloc[-1])} ns at "
                         f"{ticks.percent(part['fraction'].iloc[-1])}")
         if corrected:
-            ends.append((beyond.iloc[-1], part["ns"].iloc[-1], names[variant], look.colour))
-    low, high = every["ns"].min() * 0.8, every["ns"].max() * 1.4
+            ends.append(End(beyond.iloc[-1], part["ns"].iloc[-1], names[variant], look.colour))
+    # The intervals' ends too: on a side where there is none, NaN has no say.
+    low, high = every[["ns", "low"]].min().min() * 0.8, every[["ns", "high"]].max().max() * 1.4
     axes.set_ylim(low, high)
     axes.set_xlim(0.9, 1.3 / (1 - every["fraction"].max()))
     ticks.log_ticks(axes.yaxis, low, high)
     ticks.percentile_ticks(axes.xaxis, float(every["fraction"].max()))
     axes.tick_params(axis="x", labelsize=7)
     axes.grid(which="major")
-    label_ends(axes, ends, 6.5 if source.narrow else 7.5)
+    label_ends(axes, ends, LABEL_PT[source.narrow])
 
 
 def median_curve(curves: Sequence[Sequence[Tuple[float, float]]]) -> pd.DataFrame:
@@ -169,6 +178,14 @@ def median_curve(curves: Sequence[Sequence[Tuple[float, float]]]) -> pd.DataFram
 
 # --- against load -----------------------------------------------------------------------------------------------
 
+def _load_places(loads: Sequence[int]) -> Tuple[Dict[int, float], float]:
+    """Each load at its own value, the closed loop one step before the least: it offers none. And the step, by which the
+    nearest are apart."""
+    offered = sorted(load for load in loads if load)
+    step = float(min(np.diff(offered), default=1.0))
+    return {load: float(load) if load else offered[0] - step for load in sorted(loads)}, step
+
+
 def _loads(source: Source, structure: str, points: List[Point], rows: pd.DataFrame) -> Drawing:
     loads = [point.axis("load_percent") for point in points]
     variants = source.ordered(rows[rows["point"].isin(points)]["variant"])
@@ -177,8 +194,11 @@ def _loads(source: Source, structure: str, points: List[Point], rows: pd.DataFra
     shown = {column: percent for column, percent in TAILS.items() if here[column].notna().any()}
     columns = 1 if source.narrow else 3
     height = 2.0 if source.narrow else 3.2
-    figure, every, _ = grid_of(len(shown), source.width, source.width / columns - 0.01, height, columns)
-    figure.subplots_adjust(wspace=0.62, hspace=0.45, left=0.08, right=0.86)
+    figure, every, columns = grid_of(len(shown), source.width, source.width / columns - 0.01, height, columns)
+    figure.subplots_adjust(hspace=0.45, left=0.08, right=0.86)
+    figure.subplots_adjust(wspace=room_between(figure, list(names.values()), LABEL_PT[source.narrow], columns))
+    places, step = _load_places(loads)
+    apart = step * min(0.14, 0.7 / len(variants))
     data = here.assign(load_percent=[point.axis("load_percent") for point in here["point"]])
     low, high = here[list(shown)].min().min() * 0.75, here[list(shown)].max().max() * 1.4
     for axes, (column, percent) in zip(every, shown.items()):
@@ -187,11 +207,11 @@ def _loads(source: Source, structure: str, points: List[Point], rows: pd.DataFra
         for index, variant in enumerate(variants):
             look = source.looks[variant]
             at, medians = [], []
-            for place, load in enumerate(loads):
+            for load in loads:
                 values = data[(data["variant"] == variant) & (data["load_percent"] == load)][column].dropna().to_numpy()
                 if not len(values):
                     continue
-                x = place + (index - (len(variants) - 1) / 2) * 0.14
+                x = places[load] + (index - (len(variants) - 1) / 2) * apart
                 estimate = estimate_median(values)
                 axes.plot(np.full(len(values), x), values, linestyle="none", marker="o", markersize=2.4, alpha=0.45,
                           markeredgewidth=0, color=look.colour)
@@ -206,14 +226,14 @@ def _loads(source: Source, structure: str, points: List[Point], rows: pd.DataFra
             if at:
                 axes.plot(at, medians, color=look.colour, linewidth=1.2, zorder=1)
             if len(data[(data["variant"] == variant) & data[column].notna()]):
-                ends.append((*last, names[variant], look.colour))
+                ends.append(End(*last, names[variant], look.colour))
         axes.set_ylim(low, high)
-        axes.set_xlim(-0.5, len(loads) - 0.5)
-        axes.set_xticks(range(len(loads)), [f"{load}%" if load else "closed\nloop" for load in loads])
+        axes.set_xlim(min(places.values()) - 0.5 * step, max(places.values()) + 0.5 * step)
+        axes.set_xticks(list(places.values()), [f"{load}%" if load else "closed\nloop" for load in places])
         ticks.log_ticks(axes.yaxis, low, high)
         axes.grid(axis="y")
         axes.set_title(f"{percent} of operations are faster", fontsize=8.5)
-        label_ends(axes, ends, 6.5 if source.narrow else 7.5)
+        label_ends(axes, ends, LABEL_PT[source.narrow])
     every[0].set_ylabel("latency, ns (logarithmic)")
     every[-1 if source.narrow else 0].set_xlabel("offered load, share of saturation")
     where = _without_load(points[0])
@@ -221,7 +241,8 @@ def _loads(source: Source, structure: str, points: List[Point], rows: pd.DataFra
     if not source.narrow:
         figure.suptitle(title, x=0.01, y=1.0, ha="left", va="bottom", fontsize=10.5, fontweight="bold")
     caption = ("Operations fall due on a schedule, whether or not earlier ones are done, and are timed from when they "
-               "were due. Dots are runs, the bar is the 95% interval of their median. Saturation is what the variant "
+               "were due. Dots are runs, the bar is the 95% interval of their median; loads stand at their values, the variants "
+               "side by side, and the closed loop, which offers none, stands apart. Saturation is what the variant "
                "could do at most just before the run. A percentile is shown for runs with ten samples beyond it.")
     alt = f"{title}. " + "; ".join(
         f"{variant} at {load}%: 99th percentile {wording.number(part['p99_ns'].median())} ns"

@@ -15,7 +15,7 @@ from .. import policies, wording
 from ..points import Point
 from ..stats import BAND, Better, Verdict
 from ..summary import Comparison
-from .base import Drawing, Source, new_figure, slug, tip
+from .base import Drawing, Source, left_out, new_figure, slug, tip
 
 COLOURS = "PuOr"  # told apart by all common kinds of colour vision, and pale in the middle
 FURTHEST = 4.0  # ratio from which on a colour goes no further
@@ -32,7 +32,7 @@ def draw(source: Source) -> Iterator[Drawing]:
             shown = [one for one in here if one.point in points]
             variants = source.ordered([one.variant for one in shown] + [one.baseline for one in shown])
             if len(points) >= FEWEST and len(variants) > FEWEST:
-                yield _draw(source, structure, mode, what, points[:MOST_COLUMNS], variants, shown)
+                yield _draw(source, structure, mode, what, points, variants, shown)
 
 
 def _contention(ones: List[Comparison]) -> List[Point]:
@@ -61,6 +61,7 @@ def _workloads(ones: List[Comparison]) -> List[Point]:
 def _draw(source: Source, structure: str, mode: str, what: str, points: List[Point], variants: List[str],
           ones: List[Comparison]) -> Drawing:
     found = {(one.point, one.variant): one for one in ones}
+    more, points = len(points) - MOST_COLUMNS, points[:MOST_COLUMNS]
     names = policies.short_names(variants) if source.narrow else {name: name.split("/", 1)[1] for name in variants}
     labels, shared = wording.brief_labels(points)
     if len({point.workers for point in points}) == 1:
@@ -111,7 +112,8 @@ def _draw(source: Source, structure: str, mode: str, what: str, points: List[Poi
         figure.text(0, top + 0.2 / (height + 1.6), title, fontweight="bold", fontsize=10, va="bottom")
     caption = (f"The number is the median of the rounds' ratios of the {quantity}; purple is faster than the default, "
                f"orange slower, at most {FURTHEST:g} times. Hatched: the interval does not let one tell, by the band of "
-               f"±{BAND * 100:.0f}%." + ("" if not shared else f" All at {shared}."))
+               f"±{BAND * 100:.0f}%." + ("" if not shared else f" All at {shared}.")
+               + left_out(more, "points"))
     data = pd.DataFrame([{
         "point": wording.point_label(one.point), "variant": one.variant, "baseline": one.baseline,
         "ratio": one.ratio.median, "low": one.ratio.low, "high": one.ratio.high, "rounds_used": one.ratio.n,

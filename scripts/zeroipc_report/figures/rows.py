@@ -20,6 +20,7 @@ from .rows_layout import MECHANISMS, SCREEN, Group, Layout, layout_of
 MOST_ROWS = 40  # of a figure: what a page of paper holds
 RASTER_FROM = 300  # dots of a figure, from which on they are a picture inside it
 COUNTERS = {FETCH_ADD: "--", CAS: ":", MUTEX: "-."}  # lines across the rows: nothing is passed on there
+FURTHEST = 1.6  # of the rest's highest run: a counter further out would leave the rest no room
 NEGLIGIBLE = 0.001  # of a count an operation: below it the scale is linear
 VERDICT_COLOURS = {Verdict.FASTER: "#006b4c", Verdict.SLOWER: "#a33f00", Verdict.EQUIVALENT: "#005a8f",
                    Verdict.CANNOT_TELL: "#585858"}
@@ -83,8 +84,9 @@ def _draw(source: Source, structure: str, mode: str, groups: List[Group], place:
     title = f"{wording.MODES[mode]} of the {structure}: every run, its ratio to the default, and the mechanism{which}"
     layout.write_heads(figure, title)
     caption = ("A row a cell. Left, every dot is a run in fresh processes, the rounds one above the other, the first on "
-               "top; the white mark is the median, the bar its 95% interval. Hollow: a run with a flag other than "
-               "oversubscribed; square: on CPUs that shared a core. Two heaps in a row mean that the cell has two ways "
+               "top; the white mark is the median, the bar its 95% interval. An arrow stands for a row "
+               "of which some runs lie beyond this scale: their median, how many they are, and from where to where. Hollow: a "
+               "run with a flag other than oversubscribed; square: on CPUs that shared a core. Two heaps in a row mean that the cell has two ways "
                "to run, and that its median speaks for neither alone. Middle, the median of the rounds' ratios to the "
                f"default with its interval; the band is the ±{BAND * 100:.0f}% that count as equivalent. Right, per "
                "successful operation of the same runs.")
@@ -105,7 +107,8 @@ def _cell_runs(frame: pd.DataFrame, point: Point, name: str) -> pd.DataFrame:
 
 def _table(data: pd.DataFrame, mode: str) -> pd.DataFrame:
     """A row a run, for the CSV."""
-    table = data.assign(
+    # Where it is a percentile, the run has it under that name already.
+    table = data.drop(columns=VALUE[mode], errors="ignore").assign(
         workers=[point.workers for point in data["point"]],
         payload_bytes=[point.payload_bytes for point in data["point"]],
         capacity=[point.capacity for point in data["point"]],
@@ -126,9 +129,8 @@ def _values(axes: Axes, mode: str, cells: Dict[str, pd.DataFrame], looks: Dict[s
         axes.set_facecolor(CROWDED_COLOUR)
     for row, (name, rows) in enumerate(cells.items()):
         values = wording.in_unit(1.0, mode) * rows["value"]
-        if values.median() > scale:
-            beyond = " \N{RIGHTWARDS ARROW}" if layout.paper else ", beyond this scale"
-            axes.text(0.99, row, wording.number(values.median()) + beyond, ha="right", va="center", fontsize=layout.sizes.word_pt,
+        if values.max() > scale:
+            axes.text(0.99, row, _beyond(values, layout.paper), ha="right", va="center", fontsize=layout.sizes.word_pt,
                       color="#444444", transform=axes.get_yaxis_transform(), zorder=5,
                       bbox={"facecolor": axes.get_facecolor(), "edgecolor": "none", "pad": 0.8})
             continue
@@ -142,19 +144,27 @@ def _values(axes: Axes, mode: str, cells: Dict[str, pd.DataFrame], looks: Dict[s
         ticks.thin(axes, layout.sizes.tick_pt)
 
 
+def _beyond(values: pd.Series, paper: bool) -> str:
+    """Stands for the dots of a row that has some beyond the scale: its median, its runs, and from where to where they lie."""
+    if paper:
+        return f"{wording.number(values.median())} ({len(values)} runs) \N{RIGHTWARDS ARROW}"
+    return (f"{wording.number(values.median())}; {len(values)} runs from {wording.number(values.min())} to "
+            f"{wording.number(values.max())} \N{RIGHTWARDS ARROW}")
+
+
 def _value_scale(axes: Axes, mode: str, cells: Dict[str, pd.DataFrame]) -> float:
-    """Sets the axis; answers its right end. Throughput starts at zero; times are logarithmic."""
-    own = pd.concat([rows["value"] for name, rows in cells.items() if name not in COUNTERS and len(rows)])
-    own = own * wording.in_unit(1.0, mode)
+    """Sets the axis; answers its right end. Throughput starts at zero, and a counter that is far above the rest has no say;
+    times are logarithmic, and hold every run."""
+    ends = {name: wording.in_unit(1.0, mode) * rows["value"].agg(["min", "max"]) for name, rows in cells.items() if len(rows)}
     if better_of(mode) is Better.HIGHER:
-        counters = [rows["value"].median() / 1e6 for name, rows in cells.items() if name in COUNTERS and len(rows)]
-        top = max([own.max(), *(one for one in counters if one < 1.6 * own.max())])
-        axes.set_xlim(0, top * 1.04 or 1)
+        own = max([end["max"] for name, end in ends.items() if name not in COUNTERS], default=math.inf)
+        right = 1.04 * max(end["max"] for name, end in ends.items() if name not in COUNTERS or end["max"] < FURTHEST * own)
+        axes.set_xlim(0, right or 1)
         ticks.linear_ticks(axes.xaxis, 6)
         axes.grid(axis="x")
-        return float(top * 1.04)
+        return float(right)
     axes.set_xscale("log")
-    low, high = own.min() * 0.85, own.max() * 1.18
+    low, high = min(end["min"] for end in ends.values()) * 0.85, max(end["max"] for end in ends.values()) * 1.18
     axes.set_xlim(low, high)
     ticks.log_ticks(axes.xaxis, low, high)
     axes.grid(axis="x")

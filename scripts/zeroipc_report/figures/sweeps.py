@@ -3,6 +3,7 @@ cycles and cache misses, on the same axis."""
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
@@ -15,18 +16,21 @@ from ..points import Point
 from ..stats import estimate_median
 from ..summary import FETCH_ADD, bounds_at
 from . import ticks
-from .base import CROWDED_COLOUR, Drawing, Source, label_ends, new_figure, slug, tip
+from .base import CROWDED_COLOUR, Drawing, End, Source, label_ends, new_figure, slug, tip
 
-AXES = {"workers": "workers, each a process", "payload_bytes": "bytes of an item", "capacity": "capacity, items",
-        "think_ns": "think time, ns", "batch": "items a batch", "push_percent": "pushes, %",
-        "filled_percent": "filled before, %"}
+AXES = {"workers": "workers, each a process", "payload_bytes": "bytes of an item (logarithmic)",
+        "capacity": "capacity, items (logarithmic)", "think_ns": "think time, ns (logarithmic from 10 ns on)",
+        "batch": "items a batch (logarithmic)", "push_percent": "pushes, %", "filled_percent": "filled before, %",
+        "range_percent": "keys drawn from, % of those filled"}
 WORDS = {"workers": "workers", "payload_bytes": "size of items", "capacity": "capacity", "think_ns": "think time",
-         "batch": "batch", "push_percent": "share of pushes", "filled_percent": "filling"}
+         "batch": "batch", "push_percent": "share of pushes", "filled_percent": "filling", "range_percent": "range of keys"}
 PAIRS = "workers, half of them producers"
 STRIPS = {"retries": "retries", "cycles": "cycles", "cache_misses": "misses"}  # an operation, each under the other
 SAID = {"retries": "retries", "cycles": "cycles", "cache_misses": "last-level cache misses"}
 STRIP_IN = 0.7
 LOGARITHMIC = ("payload_bytes", "capacity", "batch")
+LEAST_THINK_NS = 10  # below it the axis is linear
+FURTHEST = 1.5  # of the variants' highest run: a bound further up would leave them no room
 PANEL_IN = (3.3, 2.9)
 MOST_LINES = 12
 
@@ -79,9 +83,9 @@ def _where(point: Point, axis: str) -> str:
     parts = [] if axis == "workers" else [point.workers]
     parts += [f"{point.payload_bytes} B"] if axis != "payload_bytes" else []
     parts += [f"capacity {point.capacity}"] if axis != "capacity" and point.capacity is not None else []
-    names = {"batch": "batches of", "think_ns": "think"}
-    workload = [part for part in point.workload.split(", ")
-                if part and not part.startswith(names.get(axis, "\0")) and not (axis == "push_percent" and "pushes" in part)]
+    own = {"batch": "batches of", "think_ns": "think", "push_percent": "% pushes", "filled_percent": "% full",
+           "range_percent": "keys of"}.get(axis)
+    workload = [part for part in point.workload.split(", ") if part and not (own and own in part)]
     planted = [part for part in wording.item_label(point).split(", ") if part.startswith(("handicap", "replica"))]
     hosted = ["threads of one process"] if point.host == "threads" else []
     return ", ".join([*parts, *workload, *([point.placement] if point.placement else []), *planted, *hosted])
@@ -119,9 +123,10 @@ def _draw(source: Source, structure: str, axis: str, panels: List[Panel]) -> Dra
     if not source.narrow:
         figure.suptitle(title, x=0.01, y=1 - 0.3 / (height * lines + top), ha="left", va="bottom", fontweight="bold", fontsize=10.5)
     caption = ("The line goes through the medians, the band is their 95% interval, every dot is a run; the scale starts "
-               "at zero. Where the ground is shaded there were more workers than CPUs; dashed, where it fits: increments "
-               "of one shared counter." + (f" Under it, on the same axis: {_listed([SAID[name] for name in strips])} an operation, medians over the "
-                                             "runs." if strips else ""))
+               "at zero. Where the ground is shaded there were more workers than CPUs; dashed: increments of one shared "
+               "counter; where they are beyond the scale, their figures stand at its top with an arrow."
+               + (f" Under it, on the same axis: {_listed([SAID[name] for name in strips])} an operation, medians over the runs."
+                  if strips else ""))
     alt = f"{title}. " + " ".join(_said(title, group) for title, group in data.groupby("panel", sort=False))
     return Drawing(f"throughput-{structure}-by-{slug(axis)}", title, caption, alt, structure, figure,
                    data.drop(columns=["place"]), tips)
@@ -130,17 +135,24 @@ def _draw(source: Source, structure: str, axis: str, panels: List[Panel]) -> Dra
 def _panel_data(source: Source, axis: str, title: str, points: List[Point], variants: List[str]) -> pd.DataFrame:
     frame = source.frame
     parts = []
-    for index, point in enumerate(points):
+    for point in points:
         here = frame[(frame["point"] == point) & frame["variant"].isin(variants)]
         bounds = bounds_at(frame, point)
         both = pd.concat([here, bounds[bounds["variant"] == FETCH_ADD]]) if axis == "workers" else here
         value = point.axis(axis)
-        place = float(np.log2(value)) if axis in LOGARITHMIC else float(index) if axis == "think_ns" else float(value)
+        place = _place(axis, value)
         parts.append(both.assign(panel=title, axis=axis, at=value, place=place, million_per_s=both["value"] / 1e6))
     data = pd.concat(parts)
     data = data.assign(flags=data["flags"].map(" ".join))
     return data[["panel", "axis", "at", "place", "variant", "run", "round", "million_per_s", *STRIPS, "oversubscribed",
                  "flags"]]
+
+
+def _place(axis: str, value: float) -> float:
+    """Where a value stands on the axis."""
+    if axis in LOGARITHMIC:
+        return math.log2(value)
+    return math.log2(1 + value / LEAST_THINK_NS) if axis == "think_ns" else float(value)  # no time to think has a place, too
 
 
 def _panel(source: Source, axes: Axes, axis: str, policy: str, variants: List[str], data: pd.DataFrame,
@@ -165,13 +177,16 @@ def _panel(source: Source, axes: Axes, axis: str, policy: str, variants: List[st
         line, = axes.plot(at, [one.median for one in estimates], color=look.colour, marker=look.marker,
                           markerfacecolor="white")
         tip(tips, line, f"{name}: " + ", ".join(wording.number(one.median) for one in estimates) + " million/s")
-        ends.append((at[-1], estimates[-1].median, names[name], look.colour))
+        ends.append(End(at[-1], estimates[-1].median, names[name], look.colour))
         top = max(top, *(values.max() for _, values in groups))
     bound = data[data["variant"] == FETCH_ADD].groupby("place")["million_per_s"].median()
-    if len(bound) and bound.max() < 1.5 * top:
+    if len(bound) and bound.max() < FURTHEST * top:
         axes.plot(bound.index, bound, color="black", linestyle="--", linewidth=1)
-        ends.append((bound.index[-1], bound.iloc[-1], "fetch_add", "black"))
+        ends.append(End(bound.index[-1], bound.iloc[-1], "fetch_add", "black"))
         top = max(top, bound.max())
+    elif len(bound):
+        figures = dict.fromkeys(wording.number(value, 2) for value in sorted({bound.min(), bound.max()}))
+        ends.append(End(places[-1], top * 1.05, f"fetch_add {' to '.join(figures)} \N{UPWARDS ARROW}", "black", lead=False))
     axes.set_ylim(0, top * 1.05)
     _place_axis(axes, axis, data, places)
     axes.grid(axis="y")
