@@ -69,15 +69,11 @@ void push_or_pop(Container& c, bool push, std::uint64_t item) {
         c.try_pop(item);
 }
 
-TEMPLATE_TEST_CASE("arrays with locks, and for one producer: a process dies at each step", "[fast]",
-                   (queue_variant<algorithm::mutex>), (queue_variant<algorithm::mutex, layout::padded>),
-                   (queue_variant<algorithm::two_lock>), (queue_variant<algorithm::two_lock, layout::padded>),
-                   (queue_variant<algorithm::spsc>), (queue_variant<algorithm::spsc, ordering::fences>),
-                   (queue_variant<algorithm::spsc_batch>), (stack_variant<algorithm::stack_mutex>),
-                   (stack_variant<algorithm::stack_mutex, layout::padded>)) {
+template <class Variant>
+void a_process_dies_at_each_step() {
     watchdog const limit(100);
-    static_assert(TestType::kill_safe);
-    using native = queue_of<TestType>;
+    static_assert(Variant::kill_safe);
+    using native = queue_of<Variant>;
     std::uint64_t deaths = 0;
     for (bool const push : {true, false})
         for (std::uint64_t k = 1;; ++k) {
@@ -87,15 +83,15 @@ TEMPLATE_TEST_CASE("arrays with locks, and for one producer: a process dies at e
             survivor.push(1);
             survivor.push(2);
             int const end =
-                killed_before<mortal_of<TestType>>(name, "q", k, [&](auto& q) { push_or_pop(q, push, 3); });
+                killed_before<mortal_of<Variant>>(name, "q", k, [&](auto& q) { push_or_pop(q, push, 3); });
             deaths += end == -SIGKILL;
             // The operation took effect or not; a second death on top does not matter.
-            CHECK(killed_before<mortal_of<TestType>>(name, "q", 1,
-                                                     [](auto& q) { push_or_pop(q, false, 0); }) == -SIGKILL);
+            CHECK(killed_before<mortal_of<Variant>>(name, "q", 1,
+                                                    [](auto& q) { push_or_pop(q, false, 0); }) == -SIGKILL);
             std::vector<std::uint64_t> left;
             std::uint64_t item = 0;
             while (survivor.try_pop(item)) left.push_back(item);
-            bool const stack = TestType::structure == "stack";
+            bool const stack = Variant::structure == "stack";
             if (stack) std::reverse(left.begin(), left.end());
             INFO("step " << k);
             if (push)
@@ -109,6 +105,20 @@ TEMPLATE_TEST_CASE("arrays with locks, and for one producer: a process dies at e
             if (end == 0) break;
         }
     CHECK(deaths >= 8);
+}
+
+TEMPLATE_TEST_CASE("arrays for one producer: a process dies at each step", "[fast]",
+                   (queue_variant<algorithm::spsc>), (queue_variant<algorithm::spsc, ordering::fences>),
+                   (queue_variant<algorithm::spsc_batch>)) {
+    a_process_dies_at_each_step<TestType>();
+}
+
+TEMPLATE_TEST_CASE("arrays with locks: a process dies at each step", "[fast][kernel]",
+                   (queue_variant<algorithm::mutex>), (queue_variant<algorithm::mutex, layout::padded>),
+                   (queue_variant<algorithm::two_lock>), (queue_variant<algorithm::two_lock, layout::padded>),
+                   (stack_variant<algorithm::stack_mutex>),
+                   (stack_variant<algorithm::stack_mutex, layout::padded>)) {
+    a_process_dies_at_each_step<TestType>();
 }
 
 /// Whether each node or cell is in one place, when all is quiet.
@@ -207,7 +217,7 @@ TEST_CASE("open addressing: a home has 40 cells", "[fast]") {
 }
 
 /// The striped map: whatever its step of death, an operation took place or did not; and no node is lost for good.
-TEST_CASE("the map with striped locks: a process dies at each step", "[fast]") {
+TEST_CASE("the map with striped locks: a process dies at each step", "[fast][kernel]") {
     watchdog const limit(100);
     using variant = map_variant<algorithm::striped>;
     using native = variant::type<std::uint64_t, std::uint64_t>;

@@ -6,12 +6,14 @@
 #include <zeroipc_model/container_scenes.hpp>
 #include <zeroipc_model/map_scene.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <catch2/catch.hpp>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -137,6 +139,38 @@ TEMPLATE_LIST_TEST_CASE("who waits for the dead is found", "[fast]", subjects) {
                         result.text.substr(0, result.text.find('\n')).c_str());
         }
     }
+}
+
+/// Who claims no linearizable answers "full" and "empty" has the fault for it: two that put in, and look past each other.
+/// (SCQ is not late with "empty": its false answer is "full", which faults_test.cpp shows.)
+TEMPLATE_TEST_CASE("who answers late is found", "[fast]", variants::algorithm::spsc,
+                   variants::algorithm::spsc_batch, variants::algorithm::ticket, variants::algorithm::faa) {
+    if constexpr (std::is_same_v<subjects, variants::queue_catalogue>) {
+        static_assert(!TestType::linearizable_negatives);
+        auto const result = explore_scene(crossing_scene<zeroipc::detail::queue_policies<TestType>>(), {});
+        INFO(TestType::name << ": " << result.text);
+        CHECK_FALSE(result.right);
+        CHECK(result.text.find("not linearizable: both are said to be empty") != std::string::npos);
+        std::printf("%s answers late: %s\n", std::string(TestType::name).c_str(),
+                    result.text.substr(0, result.text.find('\n')).c_str());
+    }
+}
+
+/// The default, which says that one may pop.
+struct for_one_consumer : zeroipc::algorithm::exchange {
+    static constexpr std::uint32_t max_consumers = 1;
+};
+
+TEST_CASE("what is for one consumer alone is explored with one, and with several producers", "[fast]") {
+    std::set<std::string> all;
+    for (auto const& plan : container_scenes<zeroipc::detail::queue_policies<>>()) all.insert(plan.name);
+    std::set<std::string> for_one;
+    for (auto const& plan : container_scenes<zeroipc::detail::queue_policies<for_one_consumer>>())
+        for_one.insert(plan.name);
+    CHECK(for_one.size() < all.size());
+    CHECK(std::includes(all.begin(), all.end(), for_one.begin(), for_one.end()));
+    CHECK(for_one.count("2+1, capacity 1") == 1);
+    CHECK(for_one.count("1+2, capacity 1") == 0);
 }
 
 /// A container scene of the stack with elimination that counts the runs in which an offer was taken: its mark stays.

@@ -433,6 +433,8 @@ struct buckets {
     static constexpr bool can_sleep = true;
     static constexpr bool takes_ordering = true;
     static constexpr bool takes_backoff = true;
+    static constexpr bool takes_slot_bytes = false;
+    static constexpr bool takes_place_of = false;
     static constexpr bool kill_safe = true;
     static constexpr bool linearizable_negatives = true;
     static constexpr std::string_view progress = "lock-free";

@@ -6,6 +6,8 @@
 /// A layout may also say where the slots of a row lie, where an algorithm has one (a queue's cells, a stack's nodes):
 ///   slot_bytes                        the least distance of two of them, where it is more than their size
 ///   place_of(i, bits)                 which place slot i of 2^bits has, where they are not in their order
+/// An algorithm that makes nothing of one of them says so by `takes_slot_bytes = false` or `takes_place_of = false`: then
+/// such a layout does not compile, where it would change the layout's number and nothing else.
 
 #include <concepts>
 #include <cstddef>

@@ -139,6 +139,8 @@ struct spinlock {
     static constexpr bool can_sleep = true;
     static constexpr bool takes_ordering = true;
     static constexpr bool takes_backoff = true;
+    static constexpr bool takes_slot_bytes = false;
+    static constexpr bool takes_place_of = false;
     static constexpr bool kill_safe = false;
     static constexpr bool linearizable_negatives = true;
     static constexpr std::string_view progress = "blocking";

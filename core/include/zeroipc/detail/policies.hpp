@@ -25,6 +25,22 @@ struct accesses_of<Algorithm> {
     using type = typename Algorithm::access;
 };
 
+/// Whether an algorithm heeds a layout's slot_bytes, and its place_of: unless it says no.
+template <class Algorithm>
+constexpr bool takes_slot_bytes() {
+    if constexpr (requires { Algorithm::takes_slot_bytes; })
+        return Algorithm::takes_slot_bytes;
+    else
+        return true;
+}
+template <class Algorithm>
+constexpr bool takes_place_of() {
+    if constexpr (requires { Algorithm::takes_place_of; })
+        return Algorithm::takes_place_of;
+    else
+        return true;
+}
+
 /// Everything that a structure's type decides, resolved from its policy list.
 template <class DefaultAlgorithm, class... Ps>
 struct structure_policies {
@@ -60,6 +76,12 @@ struct structure_policies {
                   "zeroipc: this algorithm fixes its memory ordering; leave the ordering policy out");
     static_assert(algorithm::takes_backoff || policy::detail::count_of<policy::backoff_kind, Ps...> == 0,
                   "zeroipc: this algorithm has no race to back off from; leave the backoff policy out");
+    static_assert(
+        takes_slot_bytes<algorithm>() || !requires { layout::slot_bytes; },
+        "zeroipc: this algorithm has no row of slots to spread; take a layout without slot_bytes");
+    static_assert(
+        takes_place_of<algorithm>() || !requires { layout::place_of(0, 0U); },
+        "zeroipc: this algorithm's slots keep their order; take a layout without place_of");
     static_assert(algorithm::can_sleep || !waiting::sleeps,
                   "zeroipc: this algorithm wakes nobody; use waiting::yield or waiting::spin");
 };

@@ -93,6 +93,8 @@ using map_variants =
                map_variant<backoff::adaptive<1024>>, map_variant<backoff::yield>,
                // layout
                map_variant<layout::padded>, map_variant<layout::padded64>,
+               // waiting
+               map_variant<waiting::spin_yield>,
                // algorithm
                map_variant<algorithm::striped>, map_variant<algorithm::chained>,
                map_variant<algorithm::open_addressing>>;

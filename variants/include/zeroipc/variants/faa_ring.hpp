@@ -175,6 +175,8 @@ struct faa {
     static constexpr bool can_sleep = false;  // as for the ticket ring
     static constexpr bool takes_ordering = true;
     static constexpr bool takes_backoff = true;
+    static constexpr bool takes_slot_bytes = false;
+    static constexpr bool takes_place_of = false;
     static constexpr bool kill_safe = false;
     static constexpr bool linearizable_negatives = false;
     static constexpr std::string_view progress = "blocking";

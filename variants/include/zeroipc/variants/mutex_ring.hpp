@@ -74,6 +74,8 @@ struct mutex {
     static constexpr bool can_sleep = true;
     static constexpr bool takes_ordering = false;
     static constexpr bool takes_backoff = false;
+    static constexpr bool takes_slot_bytes = false;
+    static constexpr bool takes_place_of = false;
     static constexpr bool kill_safe = true;
     static constexpr bool linearizable_negatives = true;
     static constexpr bool uses_kernel_locks = true;

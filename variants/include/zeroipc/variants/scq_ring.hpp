@@ -260,6 +260,8 @@ struct scq {
     static constexpr bool can_sleep = true;
     static constexpr bool takes_ordering = false;
     static constexpr bool takes_backoff = false;
+    static constexpr bool takes_slot_bytes = false;
+    static constexpr bool takes_place_of = false;
     static constexpr bool kill_safe = false;
     static constexpr bool linearizable_negatives = false;
     static constexpr std::string_view progress = "lock-free";

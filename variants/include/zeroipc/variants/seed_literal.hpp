@@ -68,6 +68,8 @@ struct seed_literal {
     static constexpr bool can_sleep = false;
     static constexpr bool takes_ordering = false;
     static constexpr bool takes_backoff = false;
+    static constexpr bool takes_slot_bytes = false;
+    static constexpr bool takes_place_of = false;
     static constexpr bool kill_safe = false;
     static constexpr bool linearizable_negatives = false;
     static constexpr bool unsafe = true;

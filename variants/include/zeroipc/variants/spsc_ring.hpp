@@ -153,6 +153,8 @@ struct spsc {
     static constexpr bool can_sleep = false;  // a wake-up would cost each operation a fence
     static constexpr bool takes_ordering = true;
     static constexpr bool takes_backoff = false;
+    static constexpr bool takes_slot_bytes = false;
+    static constexpr bool takes_place_of = false;
     static constexpr bool kill_safe = true;
     static constexpr bool linearizable_negatives = false;
     static constexpr std::uint32_t max_producers = 1;

@@ -4,6 +4,9 @@
 /// and "empty" over two cells, sleepers, and deaths.
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,7 +24,8 @@ struct promises {
     bool kill_safe = true;
     bool linearizable = true;  ///< answers full and empty, too
     bool sleeps = true;
-    bool single = false;  ///< one producer and one consumer at a time
+    std::uint64_t max_producers = std::numeric_limits<std::uint64_t>::max();  ///< at a time
+    std::uint64_t max_consumers = std::numeric_limits<std::uint64_t>::max();
     std::uint64_t least_capacity = 1;
 };
 
@@ -35,7 +39,8 @@ promises promises_of() {
     p.linearizable = algorithm::linearizable_negatives;
     p.sleeps = algorithm::can_sleep;
     p.least_capacity = algorithm::min_capacity;
-    if constexpr (requires { algorithm::max_producers; }) p.single = true;
+    if constexpr (requires { algorithm::max_producers; }) p.max_producers = algorithm::max_producers;
+    if constexpr (requires { algorithm::max_consumers; }) p.max_consumers = algorithm::max_consumers;
     return p;
 }
 
@@ -44,8 +49,8 @@ concept can_peek = requires(Ring ring, void* item) {
     ring.try_peek(item);
 };
 
-/// Whether at most one thread at a time pushes, and one pops: an heir comes when the other is dead.
-inline bool is_single(std::vector<part> const& parts) {
+/// Whether no more threads push, and no more pop, at a time than it takes: an heir comes when the other is dead.
+inline bool has_room_for(std::vector<part> const& parts, promises const& p) {
     auto const takes_part = [&](auto const& role, std::size_t t, auto const& self) -> bool {
         if (std::any_of(parts[t].program.begin(), parts[t].program.end(), role)) return true;
         return std::any_of(parts[t].buries.begin(), parts[t].buries.end(),
@@ -68,7 +73,16 @@ inline bool is_single(std::vector<part> const& parts) {
         pushing += pushes_itself && !heir_pushes;
         popping += pops_itself && !heir_pops;
     }
-    return pushing <= 1 && popping <= 1;
+    return pushing <= p.max_producers && popping <= p.max_consumers;
+}
+
+/// What a container whose negative answers are linearizable passes, and one with late ones does not.
+template <class Policies>
+scene_plan crossing_scene() {
+    return {"put in one, look into the other",
+            [] { return std::make_unique<pair_scene<Policies>>(); },
+            {},
+            {6, 3}};
 }
 
 /// \return scenes of a container, for scenes.hpp to explore.
@@ -78,7 +92,7 @@ std::vector<scene_plan> container_scenes(promises const& p = promises_of<Policie
     auto const add = [&](std::string name, std::uint64_t capacity, unsigned filled, std::vector<part> parts,
                          bounds how, std::vector<unsigned> victims = {}, unsigned laps = 0) {
         if (capacity < p.least_capacity || (!victims.empty() && !p.kill_safe)) return;
-        if (p.single && !is_single(parts)) return;
+        if (!has_room_for(parts, p)) return;
         typename container_scene<Policies>::shape const shape{p.fifo, capacity,    filled,
                                                               laps,   p.kill_safe, p.linearizable};
         all.push_back({std::move(name),
@@ -105,11 +119,7 @@ std::vector<scene_plan> container_scenes(promises const& p = promises_of<Policie
     add("looked at twice", 1, 1, {{{pop, push}}, {{look, look}}}, {4, 3});
     add("measured while nodes change hands", 2, 2, {{{pop, push}}, {{pop, size}}}, {3, 2});
     if (!p.fifo) add("measured while a node is given back", 3, 3, {out2, {{size, size}}}, {3, 2});
-    if (p.linearizable)
-        all.push_back({"put in one, look into the other",
-                       [] { return std::make_unique<pair_scene<Policies>>(); },
-                       {},
-                       {6, 3}});
+    if (p.linearizable) all.push_back(crossing_scene<Policies>());
     add("full and empty over two cells", 2, 1, {in2, out2}, {5, 3});
     add("around the index", 2, 0, {in2, out2}, {4, 2}, {}, 3);
     add("late to the index", 2, 1, {{{push, pop, push, pop}}, {{pop, push}}}, {2, 2}, {}, 3);
