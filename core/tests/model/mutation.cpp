@@ -13,7 +13,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
-#include <iostream>
+#include <iterator>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -36,7 +36,7 @@ std::vector<subject> subjects() {
             {"Map", map_scenes<zeroipc::detail::map_policies<>>()}};
 }
 
-/// One line of the page.
+/// One line of the page. What no scene notices has its argument instead.
 struct row {
     std::string structure, access, loss, scene, how;
     bool caught = false;
@@ -51,24 +51,44 @@ std::string_view argument_for(std::string const& structure, std::string const& a
 }
 
 row row_of(subject const& of, mutant const& one) {
-    return {of.name,   one.change.where.text(), std::string(name_of(one.change.what)), one.scene, one.how,
+    auto const access = one.change.where.text();
+    auto const loss = name_of(one.change.what);
+    return {of.name,
+            access,
+            std::string(loss),
+            one.caught ? one.scene : "-",
+            one.caught ? one.how : std::string(argument_for(of.name, access, loss)),
             one.caught};
 }
 
-void write_page(std::ostream& out, std::vector<row> const& rows) {
+/// What stands before the tables.
+std::string head_of(std::vector<row> const& rows) {
     auto const caught = std::count_if(rows.begin(), rows.end(), [](row const& r) { return r.caught; });
-    out << "# Every ordered access, weakened\n\n"
-           "Written by `zeroipc-mutation --write core/docs/mutations.md`; a test checks that it is true. "
-           "Each access of the\n"
-           "default queue, stack and map that is more than relaxed is weakened in one way at a time, in the "
-           "library's own\n"
-           "headers on the explorer (proof.md). Either a scene notices, or the table says why the access is "
-           "not needed within\n"
-           "the bounds. The default keeps all of them; the ordering `minimal` leaves out those marked so, "
-           "and the explorer\n"
-           "checks it as a whole like any other variant.\n\n"
-        << rows.size() << " ways to weaken an access; " << caught << " are noticed, "
+    std::ostringstream out;
+    out << R"(# Ordered accesses of queue, stack and map, weakened
+
+Written by `zeroipc-mutation --whole --write core/docs/mutations.md` (with `--structure Map` its rows only); a test checks
+that it is true. Each access that a scene of the default queue, stack or map makes, and that is more than relaxed, is
+weakened in one way at a time, in the library's own headers on the explorer ([proof.md](proof.md)). Either a scene notices,
+or the table says why the access is not needed within the bounds. The default keeps all of them; the ordering `minimal`
+leaves out those marked so, and the explorer checks it as a whole like any other variant.
+
+An access that goes through the ordering policy is known by its number: where one number stands in several places, as (M1)
+does, all of them are weakened together, and one place alone may be needed less than its number. Any other is known by its
+function, a second one there by (2).
+
+Not in the tables, for no scene makes them: (A1) to (A4) of arrays, each a single operation on one word with the order
+that it states; (T1) to (T4), by which a table's entries and a segment are published, and which threads and processes that
+create and open at once test; and what `repair` does, to which nobody else is attached.
+
+)" << rows.size()
+        << " ways to weaken an access; " << caught << " are noticed, "
         << rows.size() - static_cast<std::size_t>(caught) << " are not needed.\n";
+    return out.str();
+}
+
+void write_page(std::ostream& out, std::vector<row> const& rows) {
+    out << head_of(rows);
     std::string structure;
     for (auto const& r : rows) {
         if (r.structure != structure) {
@@ -77,8 +97,7 @@ void write_page(std::ostream& out, std::vector<row> const& rows) {
                 << "\n\n| access | weakened | noticed by the scene | as, or why it is not needed "
                    "|\n|---|---|---|---|\n";
         }
-        out << "| " << r.access << " | " << r.loss << " | " << (r.caught ? r.scene : "-") << " | "
-            << (r.caught ? r.how : std::string(argument_for(r.structure, r.access, r.loss))) << " |\n";
+        out << "| " << r.access << " | " << r.loss << " | " << r.scene << " | " << r.how << " |\n";
     }
 }
 
@@ -108,10 +127,14 @@ void complain(std::string const& what) {
     std::printf("%s\n", what.c_str());
 }
 
-/// The page names each way to weaken an access, each scene that it names notices, and nothing else lacks an argument.
-/// \param only of this structure; empty: of all.
+/// The page names each way to weaken an access, each scene that it names notices, everything else has its argument, and
+/// what stands before the tables is what their rows say. \param only of this structure; empty: of all.
 void check_page(std::string const& file, std::string const& only, bool whole) {
     auto rows = read_page(file);
+    std::ifstream in(file);
+    std::string const page{std::istreambuf_iterator<char>(in), {}};
+    if (page.rfind(head_of(rows), 0) != 0)
+        complain(file + ": its text or its totals are others than what its tables say; write it anew");
     std::size_t checked = 0;
     for (auto const& of : subjects()) {
         if (!only.empty() && of.name != only) continue;
@@ -134,8 +157,11 @@ void check_page(std::string const& file, std::string const& only, bool whole) {
                 if (plan == of.plans.end() || !hunt({*plan}, change, everything).caught)
                     complain(text + ": the scene '" + was.scene + "' does not notice it any more");
             } else {
-                if (argument_for(of.name, was.access, was.loss).empty() || was.how.empty())
+                auto const why = argument_for(of.name, was.access, was.loss);
+                if (why.empty())
                     complain(text + ": nobody notices, and no argument says why it is not needed");
+                else if (was.how != why)
+                    complain(text + ": the page gives another argument than mutation_arguments.hpp");
                 if (whole) {
                     auto const again = hunt(of.plans, change, once_more);
                     if (again.caught)
@@ -163,14 +189,14 @@ int main(int argc, char** argv) {
         "Weakens each ordered access of the default queue, stack and map, one at a time, and looks which "
         "scene "
         "notices.");
-    auto* const structure =
-        app.add_option("--structure", only, "Only this one")->check(CLI::IsMember({"Queue", "Stack", "Map"}));
+    app.add_option("--structure", only, "Only this one")->check(CLI::IsMember({"Queue", "Stack", "Map"}));
     app.add_flag(
         "--whole", whole,
         "Also within each scene's full bounds, where smaller ones show nothing; with --check, of each scene "
         "the first 200,000 runs, and 5,000 for each step of a death: minutes");
     auto* const to_write =
-        app.add_option("--write", write, "Write the page (Markdown) to this file")->excludes(structure);
+        app.add_option("--write", write,
+                       "Write the page (Markdown) to this file; with --structure its rows, the others stay");
     app.add_option("--check", check, "Check that the page in this file is true")->excludes(to_write);
     app.footer(
         "exit status: 0 all is well; 1 something survives without an argument, or the page is not true; 2 "
@@ -186,19 +212,26 @@ int main(int argc, char** argv) {
             check_page(check, only, whole);
             return complaints == 0 ? 0 : 1;
         }
+        std::vector<row> const known = write.empty() || only.empty() ? std::vector<row>{} : read_page(write);
         std::vector<row> rows;
         for (auto const& of : subjects()) {
-            if (!only.empty() && of.name != only) continue;
+            if (!only.empty() && of.name != only) {
+                std::copy_if(known.begin(), known.end(), std::back_inserter(rows),
+                             [&](row const& r) { return r.structure == of.name; });
+                continue;
+            }
             for (auto const& change : mutations_of(of.plans)) {
-                rows.push_back(row_of(of, hunt(of.plans, change, whole ? everything : nowhere)));
+                auto const seen = hunt(of.plans, change, whole ? everything : nowhere);
+                rows.push_back(row_of(of, seen));
                 auto const& r = rows.back();
-                auto const why = argument_for(of.name, r.access, r.loss);
                 std::printf("%-6s %-55s %s\n", of.name.c_str(), change.text().c_str(),
-                            r.caught      ? (r.scene + ": " + r.how).c_str()
-                            : why.empty() ? "SURVIVES"
-                                          : "not needed");
+                            r.caught        ? (r.scene + ": " + r.how).c_str()
+                            : r.how.empty() ? "SURVIVES"
+                                            : "not needed");
+                for (auto const& scene : seen.not_exhausted)
+                    std::printf("       (not all runs within the bounds of: %s)\n", scene.c_str());
                 std::fflush(stdout);
-                if (!r.caught && why.empty()) ++complaints;
+                if (!r.caught && r.how.empty()) ++complaints;
             }
         }
         if (!write.empty()) {

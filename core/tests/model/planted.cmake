@@ -4,11 +4,13 @@ set(copy ${work}/${plant})
 file(REMOVE_RECURSE ${copy})
 file(COPY ${include}/zeroipc DESTINATION ${copy})
 
+# One place: two faults at once would not tell which of them is noticed.
 function(weaken header from to)
   file(READ ${copy}/zeroipc/${header} text)
   string(FIND "${text}" "${from}" at)
-  if(at EQUAL -1)
-    message(FATAL_ERROR "${header} has no '${from}' any more: tell this test what to weaken")
+  string(FIND "${text}" "${from}" last REVERSE)
+  if(at EQUAL -1 OR NOT at EQUAL last)
+    message(FATAL_ERROR "${header} does not have '${from}' once: tell this test what to weaken")
   endif()
   string(REPLACE "${from}" "${to}" text "${text}")
   file(WRITE ${copy}/zeroipc/${header} "${text}")
@@ -18,9 +20,16 @@ if(plant STREQUAL "exchange_without_release")
   # Every commit of every structure, in the default ordering.
   weaken(ordering.hpp "expected, desired, std::memory_order_acq_rel," "expected, desired, std::memory_order_acquire,")
 elseif(plant STREQUAL "negative_without_fence")
-  weaken(ordering.hpp "Atomics::fence(std::memory_order_seq_cst);" "Atomics::fence(std::memory_order_acq_rel);")
-elseif(plant STREQUAL "sleeper_unseen")
-  weaken(waiting.hpp "Atomics::fence_after_rmw();" ";")
+  # The default ordering's: the one behind its read-modify-writes.
+  set(above "return operation(std::memory_order_acq_rel);
+    }
+    template <class Atomics>
+    static void before_negative() noexcept {
+        ")
+  weaken(ordering.hpp "${above}Atomics::fence(std::memory_order_seq_cst);" "${above}Atomics::fence(std::memory_order_acq_rel);")
+elseif(plant STREQUAL "waker_without_fence")
+  # (W3). The sleeper's own fence, in (W1), is one that no scene needs: mutations.md.
+  weaken(waiting.hpp "Atomics::fence_after_rmw();\n        else" ";\n        else")
 elseif(NOT plant STREQUAL "nothing")
   message(FATAL_ERROR "unknown: ${plant}")
 endif()

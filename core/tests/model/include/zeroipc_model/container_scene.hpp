@@ -3,7 +3,6 @@
 /// Queues and stacks as scenarios: each thread has a handle and a program; some die; others recover what they leave.
 
 #include <zeroipc/observer.hpp>
-#include <zeroipc/waiting.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -40,8 +39,12 @@ enum class act : unsigned {
     size,           ///< a stack's is exact at one moment; a queue's within its capacity
     push_for_sure,  ///< again and again, until it succeeds
     pop_for_sure,
-    push_waking,   ///< once, and wakes sleepers
-    pop_sleeping,  ///< waits in a futex until it succeeds
+    push_waking,    ///< once, and wakes who sleeps for an item
+    pop_waking,     ///< once, and wakes who sleeps for space
+    push_sleeping,  ///< waits in a futex until it succeeds
+    pop_sleeping,
+    push_n,  ///< two at once, where an algorithm publishes them together
+    pop_n,
 };
 
 /// One thread of a scene.
@@ -52,8 +55,33 @@ struct part {
 };
 
 inline bool is_push(act what) noexcept {
-    return what == act::push || what == act::push_for_sure || what == act::push_waking;
+    return what == act::push || what == act::push_for_sure || what == act::push_waking ||
+           what == act::push_sleeping || what == act::push_n;
 }
+inline bool is_pop(act what) noexcept {
+    return what == act::pop || what == act::pop_for_sure || what == act::pop_waking ||
+           what == act::pop_sleeping || what == act::pop_n;
+}
+
+template <class Ring>
+concept takes_batches = requires(Ring ring, void const* in, void* out) {
+    ring.try_push_n(in, std::size_t{2});
+    ring.try_pop_n(out, std::size_t{2});
+};
+
+/// What went in or came out at once, as the value of one operation of a history: items are below 2^16.
+struct batch {
+    std::uint64_t done = 0;
+    std::uint64_t items[2] = {};
+
+    [[nodiscard]] std::uint64_t packed() const noexcept { return done << 32 | items[1] << 16 | items[0]; }
+    static batch unpacked(std::uint64_t value) noexcept {
+        return {value >> 32, {value & 0xffff, value >> 16 & 0xffff}};
+    }
+    [[nodiscard]] std::string text() const {
+        return std::to_string(done) + " of 2: " + std::to_string(items[0]) + " " + std::to_string(items[1]);
+    }
+};
 
 /// A queue or a stack of 64-bit items, as an object with a history. Ordered for the search.
 struct container_state {
@@ -66,6 +94,7 @@ struct container_state {
         auto const what = static_cast<act>(one.what);
         if (!negatives && !one.pending && !one.done && !one.afterwards) return true;
         if (what == act::size) return one.pending || one.value == items.size();
+        if (what == act::push_n || what == act::pop_n) return apply_batch(one);
         if (is_push(what)) {
             if (items.size() == capacity) return one.pending || !one.done;
             if (!one.pending && !one.done) return false;
@@ -74,16 +103,35 @@ struct container_state {
         }
         if (items.empty()) return one.pending || !one.done;
         if (!one.pending && !one.done) return false;
-        auto const next = fifo ? items.front() : items.back();
-        if (!one.pending && next != one.value) return false;
-        if (what == act::peek) return true;
+        if (!one.pending && next() != one.value) return false;
+        if (what != act::peek) remove();
+        return true;
+    }
+    bool operator<(container_state const& other) const noexcept { return items < other.items; }
+
+private:
+    [[nodiscard]] std::uint64_t next() const { return fifo ? items.front() : items.back(); }
+    void remove() {
         if (fifo)
             items.erase(items.begin());
         else
             items.pop_back();
-        return true;
     }
-    bool operator<(container_state const& other) const noexcept { return items < other.items; }
+    /// All of it at one moment. One that never returned did as much as it could, if anything.
+    bool apply_batch(operation const& one) {
+        bool const in = static_cast<act>(one.what) == act::push_n;
+        auto const that = batch::unpacked(one.value);
+        for (std::uint64_t i = 0; i < that.done; ++i) {
+            if (in ? items.size() == capacity : items.empty()) return one.pending;
+            if (in)
+                items.push_back(that.items[i]);
+            else if (one.pending || next() == that.items[i])
+                remove();
+            else
+                return false;
+        }
+        return that.done == 2 || !negatives || (in ? items.size() == capacity : items.empty());
+    }
 };
 
 template <class Policies>
@@ -163,6 +211,7 @@ public:
     [[nodiscard]] std::string name_of(std::size_t offset) const override {
         auto const text = [](std::size_t n) { return std::to_string(n); };
         if (offset == layout::items_wait_offset) return "items_wait";
+        if (offset == layout::space_wait_offset) return "space_wait";
         if constexpr (requires { geometry_.cells; }) {
             if (offset >= geometry_.buffers)
                 return "buffer[" + text((offset - geometry_.buffers) / Ring::item_stride) + "]";
@@ -192,8 +241,6 @@ public:
     }
 
 private:
-    using waiters = zeroipc::detail::waiters<model::atomics>;
-
     bool recover(unsigned slot) {
         if constexpr (requires { Ring::recover(base(), geometry_, slot); })
             return Ring::recover(base(), geometry_, slot);
@@ -210,6 +257,7 @@ private:
             machine.end_operation(machine.tracing() ? std::to_string(size) : std::string());
             return;
         }
+        if (what == act::push_n || what == act::pop_n) return perform_batch(machine, mine, what, value);
         bool const sure = what == act::push_for_sure || what == act::pop_for_sure;
         for (;;) {
             auto const number = history_.begin(static_cast<unsigned>(what), 0, is_push(what) ? value : 0);
@@ -227,34 +275,45 @@ private:
         }
     }
 
+    void perform_batch(explorer& machine, Ring& mine, act what, std::uint64_t value) {
+        if constexpr (takes_batches<Ring>) {
+            bool const in = what == act::push_n;
+            batch that{2, {value, value + 0x80}};
+            machine.begin_operation(in ? "push 2" : "pop 2");
+            auto const number = history_.begin(static_cast<unsigned>(what), 0, that.packed());
+            that.done = in ? mine.try_push_n(that.items, 2) : mine.try_pop_n(that.items, 2);
+            history_.end(number, that.done > 0, that.packed());
+            machine.end_operation(machine.tracing() ? that.text() : std::string());
+        } else {
+            machine.fail("this algorithm takes no batches");
+        }
+    }
+
     bool attempt(Ring& mine, act what, std::uint64_t& value) {
+        auto const try_push = [&] { return mine.try_push(&value); };
+        auto const try_pop = [&] { return mine.try_pop(&value); };
         switch (what) {
             case act::push:
             case act::push_for_sure:
-                return mine.try_push(&value);
-            case act::push_waking: {
-                if (!mine.try_push(&value)) return false;
-                wake();
-                return true;
-            }
+                return try_push();
+            case act::push_waking:
+                return wakes(try_push(), layout::items_wait_offset);
+            case act::pop_waking:
+                return wakes(try_pop(), layout::space_wait_offset);
+            case act::push_sleeping:
+                return this->sleep(layout::space_wait_offset, try_push);
+            case act::pop_sleeping:
+                return this->sleep(layout::items_wait_offset, try_pop);
             case act::peek:
                 if constexpr (requires { mine.try_peek(&value); }) return mine.try_peek(&value);
                 return false;
-            case act::pop_sleeping: {
-                zeroipc::observer::none nobody;
-                return zeroipc::waiting::sleeping<1>::wait<model::atomics>(
-                    items_wait(), [&] { return mine.try_pop(&value); }, {}, nobody);
-            }
             default:
-                return mine.try_pop(&value);
+                return try_pop();
         }
     }
-    typename waiters::word& items_wait() {
-        return *reinterpret_cast<typename waiters::word*>(base() + layout::items_wait_offset);
-    }
-    void wake() {
-        zeroipc::observer::none nobody;
-        waiters::template notify<Ring::commits_by_rmw>(items_wait(), nobody);
+    bool wakes(bool done, std::size_t offset) {
+        if (done) this->template wake<Ring::commits_by_rmw>(offset);
+        return done;
     }
 
     /// Every buffer or node has one owner.
@@ -318,7 +377,9 @@ private:
                      : what == act::peek ? "peek "
                      : what == act::size ? "size "
                                          : "pop ") +
-                    (is_push(what) || one.done ? std::to_string(one.value) : "") +
+                    (what == act::push_n || what == act::pop_n ? batch::unpacked(one.value).text()
+                     : is_push(what) || one.done               ? std::to_string(one.value)
+                                                               : "") +
                     (one.pending     ? " (never returned)"
                      : one.done      ? ""
                      : is_push(what) ? ": full"

@@ -56,19 +56,16 @@ inline bool has_room_for(std::vector<part> const& parts, promises const& p) {
         return std::any_of(parts[t].buries.begin(), parts[t].buries.end(),
                            [&](unsigned dead) { return self(role, dead, self); });
     };
-    auto const pops = [](act what) {
-        return what == act::pop || what == act::pop_for_sure || what == act::pop_sleeping;
-    };
     unsigned pushing = 0;
     unsigned popping = 0;
     for (std::size_t t = 0; t < parts.size(); ++t) {
         bool const pushes_itself = std::any_of(parts[t].program.begin(), parts[t].program.end(), is_push);
-        bool const pops_itself = std::any_of(parts[t].program.begin(), parts[t].program.end(), pops);
+        bool const pops_itself = std::any_of(parts[t].program.begin(), parts[t].program.end(), is_pop);
         bool heir_pushes = false;
         bool heir_pops = false;
         for (auto const dead : parts[t].buries) {
             heir_pushes = heir_pushes || takes_part(is_push, dead, takes_part);
-            heir_pops = heir_pops || takes_part(pops, dead, takes_part);
+            heir_pops = heir_pops || takes_part(is_pop, dead, takes_part);
         }
         pushing += pushes_itself && !heir_pushes;
         popping += pops_itself && !heir_pops;
@@ -104,8 +101,7 @@ std::vector<scene_plan> container_scenes(promises const& p = promises_of<Policie
     part const out{{pop}};
     part const in2{{push, push}};
     part const out2{{pop, pop}};
-    act const look =
-        can_peek<typename Policies::algorithm::template ring<on_model<Policies>, 8>> ? peek : size;
+    act const look = can_peek<ring_on_model<Policies>> ? peek : size;
     for (std::uint64_t const capacity : {1U, 2U}) {
         auto const at = ", capacity " + std::to_string(capacity);
         unsigned const some = capacity == 1 ? 0 : 1;
@@ -128,11 +124,25 @@ std::vector<scene_plan> container_scenes(promises const& p = promises_of<Policie
         part const sleeper{{pop_sleeping}};
         add("one sleeps", 1, 0, {waker, sleeper}, {6, 3});
         add("two sleep", 2, 0, {waker, waker, sleeper, sleeper}, {2, 0});
+        part const maker_of_room{{pop_waking}};
+        part const waits_for_room{{push_sleeping}};
+        add("one sleeps for space", 1, 1, {maker_of_room, waits_for_room}, {6, 3});
+        add("two sleep for space", 2, 2, {maker_of_room, maker_of_room, waits_for_room, waits_for_room},
+            {2, 0});
         bounds slow{2, 1};
         slow.timeouts = true;
         add("a waker dies", 2, 0, {waker, waker, sleeper}, slow, {0});
         slow.preemptions = 1;
         add("a sleeper dies", 2, 0, {sleeper, {{push_waking, push_waking}}, sleeper}, slow, {0});
+    }
+    if constexpr (takes_batches<ring_on_model<Policies>>) {
+        part const in_two{{push_n}};
+        part const out_two{{pop_n}};
+        add("batches", 4, 1, {{{push_n, push_n}}, {{pop_n, pop_n}}}, {4, 2});
+        add("batches and single items", 2, 1, {{{push_n, push}}, {{pop, pop_n}}}, {4, 2});
+        // There is room, and there are items, for both of each batch.
+        add("who puts a batch in dies", 4, 0, {in_two, {{pop, pop_n}}, {{push_n}, {0}}}, {2, 1}, {0});
+        add("who takes a batch out dies", 4, 4, {out_two, {{push}}, {{pop_n}, {0}}}, {2, 1}, {0});
     }
     // Deaths: beside a living peer; then somebody recovers the slot and goes on.
     for (std::uint64_t const capacity : {1U, 2U}) {

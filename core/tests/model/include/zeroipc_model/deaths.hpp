@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "explorer.hpp"
@@ -22,15 +24,30 @@ struct deaths_verdict {
     unsigned longest = 0;  ///< operation, in steps
 
     [[nodiscard]] bool right() const noexcept { return last.right; }
-    [[nodiscard]] std::string text(std::vector<unsigned> const& victims, settings const& how) const {
-        if (right()) return {};
-        std::string at;
-        for (auto const v : victims)
-            at += "thread " + std::to_string(v) + " dies before its step " + std::to_string(how.death[v]) +
-                  "; ";
-        return at + last.text();
-    }
 };
+
+/// "thread 0 dies before its step 5; ", for each victim.
+inline std::string text_of_deaths(std::vector<unsigned> const& victims, settings const& how) {
+    std::string text;
+    for (auto const v : victims)
+        text +=
+            "thread " + std::to_string(v) + " dies before its step " + std::to_string(how.death[v]) + "; ";
+    return text;
+}
+/// Takes that from the beginning of a text, as the deaths of `how`. \return the rest.
+inline std::string take_deaths(std::string text, settings& how) {
+    constexpr std::string_view thread = "thread ";
+    constexpr std::string_view dies = " dies before its step ";
+    while (text.rfind(thread, 0) == 0) {
+        auto const at = text.find(dies);
+        auto const end = text.find("; ", at);
+        if (end == std::string::npos) throw std::invalid_argument("'" + text + "' is no death");
+        how.death.at(std::stoul(text.substr(thread.size()))) =
+            static_cast<unsigned>(std::stoul(text.substr(at + dies.size())));
+        text.erase(0, end + 2);
+    }
+    return text;
+}
 
 /// Every victim dies before every step that it can reach, in all combinations. \param how is left as it was for the
 /// last exploration, so that a failure can be replayed.

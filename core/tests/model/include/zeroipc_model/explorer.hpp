@@ -72,10 +72,11 @@ struct verdict {
     std::array<bool, most_threads> died{};       ///< in some run
     unsigned longest_operation = 0;              ///< steps
 
-    /// For a person: nothing if it is right.
-    [[nodiscard]] std::string text() const {
+    /// For a person: nothing if it is right. \param scene what the schedule belongs to.
+    [[nodiscard]] std::string text(std::string const& scene = {}) const {
         if (right) return {};
-        return what + "\n(run " + std::to_string(executions) + "; replay: " + schedule + ")\n" + trace;
+        return what + "\n(run " + std::to_string(executions) + "; replay: " + scene + schedule + ")\n" +
+               trace;
     }
 };
 

@@ -3,6 +3,9 @@
 /// What scenes of queues, stacks and maps have in common: shared bytes, a handle for each thread, and who recovers what
 /// the dead leave.
 
+#include <zeroipc/observer.hpp>
+#include <zeroipc/waiting.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -12,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "atomics.hpp"
 #include "explorer.hpp"
 #include "history.hpp"
 
@@ -117,6 +121,19 @@ protected:
         return any;
     }
 
+    /// Wakes who sleeps on the futex word there, as an operation does behind its commit.
+    template <bool CommittedByRmw>
+    void wake(std::size_t offset) {
+        zeroipc::observer::none nobody;
+        waiters::template notify<CommittedByRmw>(wait_word(offset), nobody);
+    }
+    /// Sleeps there until an attempt succeeds, as a blocking operation does.
+    template <class Try>
+    bool sleep(std::size_t offset, Try&& attempt) {
+        zeroipc::observer::none nobody;
+        return zeroipc::waiting::sleeping<1>::wait<model::atomics>(wait_word(offset), attempt, {}, nobody);
+    }
+
     std::vector<Part> parts_;
     std::uint32_t slots_;
     Geometry geometry_;
@@ -124,6 +141,11 @@ protected:
     history history_;
 
 private:
+    using waiters = zeroipc::detail::waiters<model::atomics>;
+    typename waiters::word& wait_word(std::size_t offset) {
+        return *reinterpret_cast<typename waiters::word*>(base() + offset);
+    }
+
     structure_bytes shared_;
     std::vector<bool> recovered_;
 };

@@ -41,9 +41,10 @@ struct litmus_state {
 };
 
 /// A litmus test. Its outcomes are the registers' values, "0 1", in the order of their numbers; "race" or another
-/// fault is an outcome as well.
+/// fault is an outcome as well, which ends the search.
 struct litmus {
     std::string name;
+    std::string rule;  ///< of the model, that it shows
     std::vector<std::function<void(litmus_state&)>> threads;
     unsigned registers;
     std::set<std::string> outcomes;                  ///< exactly these

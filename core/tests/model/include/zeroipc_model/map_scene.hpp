@@ -21,7 +21,19 @@
 
 namespace zeroipc::model {
 
-enum class verb : unsigned { insert, assign, exchange, erase, find, size, walk };
+enum class verb : unsigned {
+    insert,
+    assign,
+    exchange,
+    erase,
+    find,
+    size,
+    walk,
+    insert_waking,  ///< and wakes who sleeps for a key
+    find_sleeping,  ///< waits in a futex until the key is there
+};
+inline bool is_insert(verb what) noexcept { return what == verb::insert || what == verb::insert_waking; }
+inline bool is_find(verb what) noexcept { return what == verb::find || what == verb::find_sleeping; }
 
 /// One operation of a thread. Values are made unique; `exchange` asks for the value that the scene began with.
 struct deed {
@@ -37,6 +49,7 @@ struct map_part {
 /// A map of 64-bit keys and values, as an object with a history.
 struct map_state {
     std::map<std::uint64_t, std::uint64_t> items{};
+    std::uint64_t most = 0;  ///< keys; 0: it is never full
 
     bool apply(operation const& one) {
         auto const at = items.find(one.key);
@@ -44,6 +57,8 @@ struct map_state {
         bool const any = one.pending;
         switch (static_cast<verb>(one.what)) {
             case verb::insert:
+            case verb::insert_waking:
+                if (is_full(one)) return !there && items.size() == most;
                 if (!any && one.done == there) return false;
                 if (!there) items[one.key] = one.value;
                 return true;
@@ -61,6 +76,7 @@ struct map_state {
                 if (there) items.erase(at);
                 return true;
             case verb::find:
+            case verb::find_sleeping:
                 return any || (one.done == there && (!there || at->second == one.value));
             case verb::size:
                 return true;
@@ -72,6 +88,8 @@ struct map_state {
         }
         return false;
     }
+    /// What was not put in for want of room has no value.
+    static bool is_full(operation const& one) noexcept { return !one.pending && !one.done && one.value == 0; }
     /// Of the content of a whole map, the sum.
     static std::uint64_t print_of(std::uint64_t key, std::uint64_t value) noexcept {
         return (key + 1) * 0x9e3779b97f4a7c15U ^ value * 0xff51afd7ed558ccdU;
@@ -101,7 +119,7 @@ public:
         std::vector<std::uint64_t>
             keys{};  ///< that are in from the start; they may be more than the capacity
         bool kill_safe = true;
-        std::vector<std::uint64_t> brief{};  ///< keys that were in before, and are not any more
+        std::uint64_t most = 0;  ///< keys that it takes at all; 0: the scene does not come so far
     };
 
     map_scene(shape const& s, std::vector<map_part> parts)
@@ -114,13 +132,12 @@ public:
     void prepare() override {
         auto& filler = this->begin_anew();
         initial_.items.clear();
-        for (auto const key : shape_.brief) put(filler, key, 1, false);
+        initial_.most = shape_.most;
         for (auto const key : shape_.keys) {
             if (put(filler, key, first_value + key, false) != outcome::inserted)
                 throw std::logic_error("the scene does not fit");
             initial_.items[key] = first_value + key;
         }
-        for (auto const key : shape_.brief) filler.erase({key});
         this->open_handles();
     }
 
@@ -159,6 +176,7 @@ public:
     }
 
     [[nodiscard]] std::string name_of(std::size_t offset) const override {
+        if (offset == layout::items_wait_offset) return "keys_wait";
         if constexpr (requires { geometry_.blocks; }) {
             auto const text = [](std::uint64_t n) { return std::to_string(n); };
             if (offset >= geometry_.blocks) {
@@ -187,8 +205,8 @@ public:
 private:
     static constexpr std::uint64_t first_value = 0xf00;
     static constexpr std::uint64_t most_keys = 24;
-    static constexpr char const* names[] = {"insert ", "assign ", "exchange ", "erase ",
-                                            "find ",   "size ",   "walk "};
+    static constexpr char const* names[] = {"insert ", "assign ", "exchange ", "erase ", "find ",
+                                            "size ",   "walk ",   "insert ",   "find "};
 
     template <class IsDead>
     bool recover(unsigned slot, IsDead const& is_dead) {
@@ -214,8 +232,7 @@ private:
     }
 
     void perform(explorer& machine, Table& mine, deed const& one, std::uint64_t value) {
-        auto const writes =
-            one.what == verb::insert || one.what == verb::assign || one.what == verb::exchange;
+        auto const writes = is_insert(one.what) || one.what == verb::assign || one.what == verb::exchange;
         auto const expected = one.what == verb::exchange ? first_value + one.key : 0;
         auto const number =
             history_.begin(static_cast<unsigned>(one.what), one.key, writes ? value : 0, expected);
@@ -227,8 +244,11 @@ private:
         switch (one.what) {
             case verb::insert:
             case verb::assign:
+            case verb::insert_waking:
                 how = put(mine, one.key, value, one.what == verb::assign);
                 done = how == outcome::inserted || how == outcome::assigned;
+                if (done && one.what == verb::insert_waking)
+                    this->template wake<true>(layout::items_wait_offset);
                 break;
             case verb::exchange:
                 how = exchange(mine, one.key, expected, value);
@@ -240,6 +260,10 @@ private:
             case verb::find:
                 value = 0;
                 done = mine.find({one.key}, &value);
+                break;
+            case verb::find_sleeping:
+                value = 0;
+                done = this->sleep(layout::items_wait_offset, [&] { return mine.find({one.key}, &value); });
                 break;
             case verb::size:
                 (void)mine.was_size();
@@ -262,8 +286,11 @@ private:
                 done = true;
                 break;
         }
-        if (how == outcome::full) machine.fail("full, though there is room");
-        history_.end(number, done, writes || one.what == verb::find || one.what == verb::walk ? value : 0);
+        if (how == outcome::full) {
+            if (shape_.most == 0) machine.fail("full, though there is room");
+            value = 0;
+        }
+        history_.end(number, done, writes || is_find(one.what) || one.what == verb::walk ? value : 0);
         machine.end_operation(machine.tracing() ? (done ? "yes " + std::to_string(value) : "no")
                                                 : std::string());
     }
@@ -334,10 +361,10 @@ std::vector<scene_plan> map_scenes(bool kill_safe = Policies::algorithm::kill_sa
     std::vector<scene_plan> all;
     using keys = std::vector<std::uint64_t>;
     auto const add = [&](std::string name, keys inside, std::vector<map_part> parts, bounds how,
-                         std::vector<unsigned> victims = {}, std::uint64_t capacity = 1, keys brief = {}) {
+                         std::vector<unsigned> victims = {}, std::uint64_t capacity = 1,
+                         std::uint64_t most = 0) {
         if (!victims.empty() && !kill_safe) return;
-        typename map_scene<Policies>::shape const shape{capacity, std::move(inside), kill_safe,
-                                                        std::move(brief)};
+        typename map_scene<Policies>::shape const shape{capacity, std::move(inside), kill_safe, most};
         all.push_back({std::move(name),
                        [shape, parts] { return std::make_unique<map_scene<Policies>>(shape, parts); },
                        std::move(victims), how});
@@ -351,6 +378,7 @@ std::vector<scene_plan> map_scenes(bool kill_safe = Policies::algorithm::kill_sa
     add("two insert one key", {}, {insert1, insert1}, {5, 3});
     add("two insert, one finds", {}, {insert1, insert1, find1}, {2, 1});
     add("insert and erase", {1}, {{{{erase, 1}, {insert, 1}}}, {{{find, 1}, {find, 1}}}}, {4, 2});
+    add("one erases and inserts, two find", {1}, {{{{erase, 1}, {insert, 1}}}, find1, find1}, {2, 1});
     add("two assign, one finds", {1}, {assign1, assign1, find1}, {2, 1});
     add("exchange once", {1}, {{{{exchange, 1}}}, {{{exchange, 1}}}}, {4, 2});
     add("exchange against erase and insert", {1}, {{{{exchange, 1}}}, {{{erase, 1}, {insert, 1}}}}, {3, 2});
@@ -368,8 +396,31 @@ std::vector<scene_plan> map_scenes(bool kill_safe = Policies::algorithm::kill_sa
     add("a block goes, found", {1, 2, 3, 4}, {{{{erase, 4}}}, {{{find, 4}, {find, 1}}}}, {3, 2});
     add("a block comes and goes", {1, 2, 3}, {{{{insert, 4}, {erase, 4}}}, {{{insert, 5}, {erase, 5}}}},
         {1, 1});
+    map_part const waker1{{{insert_waking, 1}}};
+    map_part const sleeper1{{{find_sleeping, 1}}};
+    if (Policies::algorithm::can_sleep) {
+        add("one sleeps", {}, {waker1, sleeper1}, {4, 3});
+        add("one sleeps, another key comes first", {}, {{{{insert_waking, 2}, {insert_waking, 1}}}, sleeper1},
+            {3, 1});
+        add("two sleep", {}, {waker1, {{{insert_waking, 2}}}, sleeper1, {{{find_sleeping, 2}}}}, {1, 0});
+    }
+    if constexpr (requires { table_on_model<Policies>::geometry(1, 1, 0).block_count; }) {
+        // One bucket, with all of its blocks.
+        keys all_slots;
+        for (std::uint64_t key = 1; key <= zeroipc::detail::bucket_header::slots; ++key)
+            all_slots.push_back(key);
+        add("full", all_slots, {{{{insert, 16}}}, {{{erase, 1}}}}, {4, 2}, {}, 1, all_slots.size());
+        all_slots.pop_back();
+        add("full, two insert", all_slots, {{{{insert, 16}}}, {{{insert, 17}}}}, {2, 1}, {}, 1,
+            all_slots.size() + 1);
+    }
     // Deaths.
     map_part const heir{{{find, 1}, {assign, 1}, {erase, 1}}, {0}};
+    if (Policies::algorithm::can_sleep) {
+        bounds slow{1, 0};
+        slow.timeouts = true;
+        add("a waker dies", {}, {waker1, waker1, sleeper1}, slow, {0});
+    }
     add("an inserter dies", {}, {insert1, insert1, heir}, {2, 0}, {0});
     add("who assigns dies", {1}, {assign1, {{{find, 1}, {erase, 1}}}, heir}, {1, 1}, {0});
     add("who erases dies", {1}, {erase1, {{{insert, 1}}}, heir}, {2, 1}, {0});

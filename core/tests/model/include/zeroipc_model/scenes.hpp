@@ -1,10 +1,11 @@
 #pragma once
 /// \file
 /// A list of scenes, and exploring it: exhaustively within each scene's bounds, then by PCT; with deaths, if it has
-/// victims.
+/// victims. Or one run of one scene again, as it was printed.
 
-#include <chrono>
-#include <cstdio>
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
@@ -38,7 +39,15 @@ struct effort {
     std::uint64_t random = 1000;            ///< runs of PCT, for each step of death a hundredth
     std::uint64_t seed = 20261126;
     unsigned steps = 3000;
+    std::string of{};      ///< what the scene is made of: stands before its name
+    std::string replay{};  ///< a scene_result's; then nothing else is done, and of other scenes nothing
 };
+
+/// What a person wants to see once more: `replay` of a scene_result, in the environment; else nothing.
+inline std::string asked_replay() {
+    char const* const text = std::getenv("ZEROIPC_REPLAY");
+    return text != nullptr ? text : "";
+}
 
 struct scene_result {
     bool right = true;
@@ -51,6 +60,7 @@ struct scene_result {
     unsigned preemptions = 0;
     unsigned stale = 0;
     std::string text{};
+    std::string replay{};  ///< of a failure: scene, deaths and schedule, as they stand in its text
 
     /// One line for a person.
     [[nodiscard]] std::string line() const {
@@ -67,17 +77,38 @@ struct scene_result {
     }
 };
 
+/// A bound that is to be less: not below `least`, nor above what it was.
+inline unsigned lessened(unsigned bound, unsigned by, unsigned least) noexcept {
+    return bound > by + least ? bound - by : std::min(bound, least);
+}
+
 /// Explores one scene.
 inline scene_result explore_scene(scene_plan const& plan, effort const& how) {
     scene_result all;
-    auto const scene = plan.make();
+    auto const name = (how.of.empty() ? how.of : how.of + ", ") + plan.name + ": ";
+    auto const failed = [&](verdict const& v, settings const& with) {
+        auto const deaths = text_of_deaths(plan.victims, with);
+        all.right = false;
+        all.replay = name + deaths + v.schedule;
+        all.text = name + deaths + v.text(name + deaths);
+    };
     settings bounded;
-    bounded.preemptions = all.preemptions =
-        plan.within.preemptions > how.less_preemptions ? plan.within.preemptions - how.less_preemptions : 1;
-    bounded.stale = all.stale = plan.within.stale > how.less_stale ? plan.within.stale - how.less_stale : 0;
+    bounded.preemptions = all.preemptions = lessened(plan.within.preemptions, how.less_preemptions, 1);
+    bounded.stale = all.stale = lessened(plan.within.stale, how.less_stale, 0);
     bounded.executions = how.executions;
     bounded.timeouts = plan.within.timeouts;
     bounded.steps = how.steps;
+    if (!how.replay.empty()) {
+        if (how.replay.rfind(name, 0) != 0) return all;
+        bounded.how = strategy::replay;
+        bounded.replay = take_deaths(how.replay.substr(name.size()), bounded);
+        auto const v = explorer(bounded).explore(*plan.make());
+        all.executions = v.executions;
+        all.deaths = plan.victims.empty() ? 0 : 1;
+        if (!v.right) failed(v, bounded);
+        return all;
+    }
+    auto const scene = plan.make();
     settings random = bounded;
     random.how = strategy::pct;
     random.stale = 8;
@@ -89,7 +120,6 @@ inline scene_result explore_scene(scene_plan const& plan, effort const& how) {
             v = explorer(with).explore(*scene);
             (exhaustive ? all.executions : all.random) += v.executions;
             all.exhausted = all.exhausted && (!exhaustive || v.exhausted);
-            all.text = v.text();
         } else {
             auto const d = explore_deaths(*scene, with, plan.victims);
             v = d.last;
@@ -100,11 +130,9 @@ inline scene_result explore_scene(scene_plan const& plan, effort const& how) {
                 all.exhausted = d.exhausted;
                 all.steps = d.steps;
             }
-            all.text = d.text(plan.victims, with);
         }
         all.longest = std::max(all.longest, v.longest_operation);
-        all.right = v.right;
-        if (!v.right) all.text = plan.name + ": " + all.text;
+        if (!v.right) failed(v, with);
         return v.right;
     };
     if (!once(bounded, true) || how.random == 0) return all;

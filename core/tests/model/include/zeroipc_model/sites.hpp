@@ -184,12 +184,15 @@ struct mutation {
 struct sites {
     /// Null: none is weakened.
     static inline mutation const* active = nullptr;
+    /// Whether that one was made since somebody said that it was not.
+    static inline bool made = false;
     /// Null: nobody asks. Otherwise every way to weaken an access that is met is noted here.
     static inline std::vector<mutation>* met = nullptr;
 
     static std::memory_order weakened(site const& here, std::memory_order order) {
         if (met != nullptr) note(here, order);
         if (active == nullptr || !(active->where == here)) return order;
+        made = true;
         return without(order, active->what);
     }
     static std::memory_order weakened_failure(site const& here, std::memory_order order) {
