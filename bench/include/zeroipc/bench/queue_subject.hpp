@@ -8,7 +8,6 @@
 
 #include "latency_workload.hpp"
 #include "subject_table.hpp"
-#include "waiting_channel.hpp"
 
 namespace zeroipc::bench {
 
@@ -45,14 +44,11 @@ void work_on_queue(Bench& bench, Stages& stages, std::uint32_t worker, There&& o
     }
 }
 
-/// The same by operations that wait; `open` gives the queue of a name.
+/// The same by operations that wait, of that variant. Compiled elsewhere: one more caller of an operation, and the compiler may no
+/// longer put it into the loops that are timed here.
 template <std::size_t N>
-void work_waiting_on_queue(Bench& bench, Memory& memory, Stages& stages, std::uint32_t worker,
-                           WaitingChannel<N> (*open)(Memory&, char const*), char const* there,
-                           char const* back) {
-    work_on_queue<N>(
-        bench, stages, worker, [&] { return open(memory, there); }, [&] { return open(memory, back); });
-}
+void work_waiting_on_queue(std::string const& variant, Bench& bench, Memory& memory, Stages& stages,
+                           std::uint32_t worker);
 
 template <class Variant, std::size_t N>
 struct QueueSubject {
@@ -73,12 +69,9 @@ struct QueueSubject {
         queue(memory, there, cell.capacity, options(cell));
         if (cell.mode == Mode::pingpong) queue(memory, back, cell.capacity, options(cell));
     }
-    static WaitingChannel<N> open_waiting(Memory& memory, char const* name) {
-        return WaitingChannel<N>::template of<queue>(memory, name);
-    }
     static void work(Bench& bench, Memory& memory, Stages& stages, std::uint32_t worker) {
         if (bench.control.calls == Calls::waiting)
-            return work_waiting_on_queue<N>(bench, memory, stages, worker, &open_waiting, there, back);
+            return work_waiting_on_queue<N>(Variant::name(), bench, memory, stages, worker);
         work_on_queue<N>(
             bench, stages, worker, [&] { return queue(memory, there); }, [&] { return queue(memory, back); });
     }

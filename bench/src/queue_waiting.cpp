@@ -1,0 +1,44 @@
+// Queues by their operations that wait.
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "zeroipc/bench/queue_subject.hpp"
+#include "zeroipc/bench/waiting_channel.hpp"
+
+namespace zeroipc::bench {
+
+namespace {
+
+template <std::size_t N>
+using Open = WaitingChannel<N> (*)(Memory&, char const*);
+
+template <std::size_t N>
+std::map<std::string, Open<N>, std::less<>> waiting_queues() {
+    std::map<std::string, Open<N>, std::less<>> all;
+    variants::for_each_variant<variants::queue_catalogue>([&]<class Variant>() {
+        using queue = typename QueueSubject<Variant, N>::queue;
+        all.emplace(Variant::name(), &WaitingChannel<N>::template of<queue>);
+    });
+    return all;
+}
+
+}  // namespace
+
+template <std::size_t N>
+void work_waiting_on_queue(std::string const& variant, Bench& bench, Memory& memory, Stages& stages,
+                           std::uint32_t worker) {
+    static auto const all = waiting_queues<N>();
+    auto const open = all.at(variant);
+    work_on_queue<N>(
+        bench, stages, worker, [&] { return open(memory, "there"); }, [&] { return open(memory, "back"); });
+}
+
+template void work_waiting_on_queue<8>(std::string const&, Bench&, Memory&, Stages&, std::uint32_t);
+template void work_waiting_on_queue<64>(std::string const&, Bench&, Memory&, Stages&, std::uint32_t);
+template void work_waiting_on_queue<256>(std::string const&, Bench&, Memory&, Stages&, std::uint32_t);
+template void work_waiting_on_queue<1024>(std::string const&, Bench&, Memory&, Stages&, std::uint32_t);
+template void work_waiting_on_queue<4096>(std::string const&, Bench&, Memory&, Stages&, std::uint32_t);
+
+}  // namespace zeroipc::bench
