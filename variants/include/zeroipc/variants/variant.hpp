@@ -126,13 +126,12 @@ struct variant {
     /// not the default, how the waiting operations wait.
     static std::string name() {
         constexpr std::string_view nothing = "-";
-        return detail::joined({structure, algorithm::name,
-                               algorithm::takes_ordering ? policies::ordering::name : nothing,
-                               algorithm::takes_backoff ? policies::backoff::name : nothing,
-                               policies::layout::name,
-                               std::is_same_v<typename policies::waiting, typename policies::default_waiting>
-                                   ? std::string_view()
-                                   : policies::waiting::name});
+        return detail::joined(
+            {structure, algorithm::name, algorithm::takes_ordering ? policies::ordering::name : nothing,
+             algorithm::takes_backoff ? policies::backoff::name : nothing, policies::layout::name,
+             std::is_same_v<typename policies::waiting, typename policies::default_waiting>
+                 ? std::string_view()
+                 : policies::waiting::name});
     }
 };
 
