@@ -42,6 +42,14 @@ function(zeroipc_talks)
   set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_OPTIONS $<$<CONFIG:Release>:-O1>)
 endfunction()
 
+# zeroipc_times(FILE...): sources with loops that are timed. Functions with attribute flatten take in all that they call; but
+# not, in GCC, a callee whose parameters an earlier pass has changed, and which those are depends on the rest of the file.
+function(zeroipc_times)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_OPTIONS -fno-ipa-sra)
+  endif()
+endfunction()
+
 # zeroipc_add_test(NAME FILE [OWN_MAIN] [LIGHT] LABELS fast [medium slow stress] [LIBS ...]): one Catch2 program, with a main
 # of its own if so said, and one ctest test for each label, which runs the cases of that tag. A label without a case fails,
 # and so does a case without a label.

@@ -27,18 +27,18 @@ std::map<std::string, Open<N>, std::less<>> waiting_queues() {
 }  // namespace
 
 template <std::size_t N>
-void work_waiting_on_queue(std::string const& variant, Bench& bench, Memory& memory, Stages& stages,
-                           std::uint32_t worker) {
+void work_waiting_on_queue(Bench& bench, Memory& memory, Stages& stages, std::uint32_t worker) {
     static auto const all = waiting_queues<N>();
-    auto const open = all.at(variant);
+    auto const open = all.find(bench.control.variant.view())->second;
     work_on_queue<N>(
-        bench, stages, worker, [&] { return open(memory, "there"); }, [&] { return open(memory, "back"); });
+        bench, stages, worker, [&] { return open(memory, queue_there); },
+        [&] { return open(memory, queue_back); });
 }
 
-template void work_waiting_on_queue<8>(std::string const&, Bench&, Memory&, Stages&, std::uint32_t);
-template void work_waiting_on_queue<64>(std::string const&, Bench&, Memory&, Stages&, std::uint32_t);
-template void work_waiting_on_queue<256>(std::string const&, Bench&, Memory&, Stages&, std::uint32_t);
-template void work_waiting_on_queue<1024>(std::string const&, Bench&, Memory&, Stages&, std::uint32_t);
-template void work_waiting_on_queue<4096>(std::string const&, Bench&, Memory&, Stages&, std::uint32_t);
+template void work_waiting_on_queue<8>(Bench&, Memory&, Stages&, std::uint32_t);
+template void work_waiting_on_queue<64>(Bench&, Memory&, Stages&, std::uint32_t);
+template void work_waiting_on_queue<256>(Bench&, Memory&, Stages&, std::uint32_t);
+template void work_waiting_on_queue<1024>(Bench&, Memory&, Stages&, std::uint32_t);
+template void work_waiting_on_queue<4096>(Bench&, Memory&, Stages&, std::uint32_t);
 
 }  // namespace zeroipc::bench

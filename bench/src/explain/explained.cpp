@@ -7,6 +7,7 @@
 namespace zeroipc::bench {
 
 void Beginnings::add(char const* name, std::uint64_t offset) { parts_.push_back({name, offset, 0}); }
+
 std::vector<Part> Beginnings::up_to(std::uint64_t total) && {
     std::stable_sort(parts_.begin(), parts_.end(),
                      [](auto const& a, auto const& b) { return a.offset < b.offset; });

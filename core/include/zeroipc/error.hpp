@@ -107,14 +107,18 @@ public:
 
 namespace detail {
 
+// What follows is never part of its caller: an operation stays small enough to be part of a loop.
+
 /// What every structure says of bytes that no honest peer writes. \throws error(errc::corrupt)
-[[noreturn]] inline void corrupt(std::string_view structure, std::string_view what) {
+[[noreturn, gnu::cold, gnu::noinline]] inline void corrupt(std::string_view structure,
+                                                           std::string_view what) {
     throw error(errc::corrupt,
                 std::string(structure) + ": " + std::string(what) + "; a peer overwrote it: make it anew");
 }
 
 /// The same of a retry loop that went round `rounds` times. \throws error(errc::corrupt)
-[[noreturn]] inline void no_progress(std::string_view structure, std::uint64_t rounds) {
+[[noreturn, gnu::cold, gnu::noinline]] inline void no_progress(std::string_view structure,
+                                                               std::uint64_t rounds) {
     corrupt(structure, "no progress was possible for " + std::to_string(rounds) + " rounds");
 }
 

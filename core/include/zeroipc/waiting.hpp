@@ -56,9 +56,19 @@ public:
             Atomics::fence_after_rmw();
         else
             Atomics::fence(std::memory_order_seq_cst);
-        auto seen = at.load(std::memory_order_relaxed);
-        if ((seen & sleeping) == 0) [[likely]]
-            return;
+        auto const seen = at.load(std::memory_order_relaxed);
+        if ((seen & sleeping) != 0) [[unlikely]]
+            wake_all(at, seen, observer);
+    }
+
+    static constexpr std::chrono::milliseconds longest{50};
+
+private:
+    static constexpr std::uint32_t sleeping = 1;
+
+    /// Never part of the operation that has committed: most find nobody asleep.
+    template <class Observer>
+    [[gnu::noinline]] static void wake_all(word& at, std::uint32_t seen, Observer& observer) noexcept {
         // (W4) Clearing the bit makes it right again after a sleeper's death; counting keeps a late sleeper
         // awake. Partner: (W2). Bounded, so that no hostile peer holds us here; whoever sleeps looks again by
         // himself.
@@ -71,11 +81,6 @@ public:
             }
         }
     }
-
-    static constexpr std::chrono::milliseconds longest{50};
-
-private:
-    static constexpr std::uint32_t sleeping = 1;
 };
 
 /// Makes that many attempts with a pause behind each. \return whether one succeeded

@@ -99,7 +99,7 @@ void produce_timed(Bench& bench, Channel& channel) {
     bool const open = bench.interval_ticks > 0;
     time_operations(bench, [&](std::uint64_t due) {
         item.fill(bench.role_index, open ? due : sent);
-        while (!channel.try_push(item)) {
+        while (!call_push(channel, item)) {
             ++refusals;
             if (refusals % 1024 == 0 && bench.abandoned()) return;
             bench.after_refusal();
@@ -126,7 +126,7 @@ void consume_timed(Bench& bench, Channel& channel, AtWindowEnd&& at_window_end) 
     std::uint64_t now = start;
     while (now < bench.window_end && !bench.abandoned()) {
         auto const begun = open ? now : bench.clock.ordered_ticks();
-        bool const there = channel.try_pop(item);
+        bool const there = call_pop(channel, item);
         now = bench.clock.ordered_ticks();
         if (!there) {
             ++refusals;

@@ -25,10 +25,10 @@ void fill_map(Map& map, std::uint64_t capacity, std::uint32_t filled_percent, In
 /// A worker's whole part in a map's cell, but for opening it.
 template <std::size_t N, class Map>
 void work_on_map(Bench& bench, Stages& stages, std::uint32_t worker, Map& map) {
-    MapWorker<N, Map> act(bench, map, *parse_mix(bench.control.mix.view()),
-                          *parse_keys(bench.control.keys.view()));
+    MapWorker<N, Map> ready(bench, map, *parse_mix(bench.control.mix.view()),
+                            *parse_keys(bench.control.keys.view()));
     stages.until_start();
-    work_through(bench, act);
+    auto act = work_through(bench, std::move(ready));
     note_observed(bench.report, map);
     stages.window_over();
     if (stages.is_last_left(worker)) act.count_keys();

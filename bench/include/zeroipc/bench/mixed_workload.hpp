@@ -73,7 +73,7 @@ public:
 
     /// Takes out what is left, when nobody else works any more.
     void empty() {
-        while (stack_.try_pop(item_)) {
+        while (call_pop(stack_, item_)) {
             ++tally_.outside;
             take();
         }
@@ -94,13 +94,26 @@ private:
     Tally tally_;
 };
 
-/// Works through the window, as the cell's mode has it.
+/// The window of a throughput cell. \return the worker, with what it counted: a copy, for what the caller knows would live in
+/// memory.
 template <class Worker>
-void work_through(Bench& bench, Worker& worker) {
-    if (bench.control.mode == Mode::latency)
-        time_operations(bench, [&](std::uint64_t) { worker(); });
-    else
-        until_window_end(bench, [&] { return worker(); });
+[[gnu::noinline, gnu::flatten]] Worker work_unstamped(Bench& bench, Worker worker) {
+    until_window_end(bench, [&] { return worker(); });
+    return worker;
+}
+
+/// An operation as a call.
+template <class Worker>
+[[gnu::noinline, gnu::flatten]] void call_operation(Worker& worker) {
+    worker();
+}
+
+/// Works through the window, as the cell's mode has it. \return the worker, with what it counted.
+template <class Worker>
+Worker work_through(Bench& bench, Worker worker) {
+    if (bench.control.mode != Mode::latency) return work_unstamped(bench, std::move(worker));
+    time_operations(bench, [&](std::uint64_t) { call_operation(worker); });
+    return worker;
 }
 
 /// A map's keys before the window, and how many more there may be.
@@ -149,8 +162,9 @@ public:
         }
     }
 
+    /// A call, of which each operation of the map is a part, once: together they are too large to be in every loop.
     /// \return 1, or 0 if the map was full.
-    std::size_t operator()() {
+    [[gnu::noinline, gnu::flatten]] std::size_t operator()() {
         auto const action = actions_[choose_.random().below(100)];
         std::uint64_t key = choose_();
         if (latest_) key = newest_ > key ? newest_ - key : 0;
@@ -158,31 +172,32 @@ public:
         bool miss = false;
         switch (action) {
             case Action::read:
-                miss = !read(key);
+            case Action::scan: {
+                auto const keys = action == Action::read ? 1 : 1 + choose_.random().below(100);
+                for (auto left = keys; left > 0; --left) miss = !read(key++);
+                miss = miss && action == Action::read;
                 break;
-            case Action::insert:
-                full = !insert(key, miss);
-                break;
+            }
             case Action::update:
                 full = !assign(key);
-                break;
-            case Action::erase:
-                miss = !erase(key);
                 break;
             case Action::modify:
                 miss = !modify(key);
                 break;
-            case Action::scan:
-                for (auto left = 1 + choose_.random().below(100); left > 0; --left) read(key++);
-                break;
-            case Action::refresh:
-                if (oldest_ < newest_) {
-                    erase(oldest_);
-                    oldest_ += bench_.control.workers;
+            case Action::insert:
+            case Action::erase:
+            case Action::refresh: {
+                bool const refresh = action == Action::refresh;
+                if (action == Action::erase || (refresh && oldest_ < newest_)) {
+                    miss = !erase(refresh ? oldest_ : key);
+                    if (refresh) oldest_ += bench_.control.workers;
                 }
-                full = !insert(newest_, miss);
-                newest_ += bench_.control.workers;
+                if (action != Action::erase) {
+                    full = !insert(refresh ? newest_ : key, miss);
+                    if (refresh) newest_ += bench_.control.workers;
+                }
                 break;
+            }
         }
         tally_.successes += full ? 0U : 1U;
         tally_.full += full ? 1U : 0U;

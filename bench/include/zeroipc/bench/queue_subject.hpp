@@ -44,17 +44,17 @@ void work_on_queue(Bench& bench, Stages& stages, std::uint32_t worker, There&& o
     }
 }
 
-/// The same by operations that wait, of that variant. Compiled elsewhere: one more caller of an operation, and the compiler may no
-/// longer put it into the loops that are timed here.
+/// The queues of a cell: of round trips the second one leads back.
+inline constexpr char const* queue_there = "there";
+inline constexpr char const* queue_back = "back";
+
+/// The same by operations that wait, of the cell's variant, compiled elsewhere.
 template <std::size_t N>
-void work_waiting_on_queue(std::string const& variant, Bench& bench, Memory& memory, Stages& stages,
-                           std::uint32_t worker);
+void work_waiting_on_queue(Bench& bench, Memory& memory, Stages& stages, std::uint32_t worker);
 
 template <class Variant, std::size_t N>
 struct QueueSubject {
     using queue = typename Counted<Variant>::template type<Payload<N>>;
-    static constexpr char const* there = "there";
-    static constexpr char const* back = "back";
 
     static queue_options options(Cell const& cell) {
         queue_options o;
@@ -66,14 +66,15 @@ struct QueueSubject {
         return cell.mode == Mode::pingpong ? 2 * one : one;
     }
     static void create(Memory& memory, Cell const& cell, Initial& /*empty*/) {
-        queue(memory, there, cell.capacity, options(cell));
-        if (cell.mode == Mode::pingpong) queue(memory, back, cell.capacity, options(cell));
+        queue(memory, queue_there, cell.capacity, options(cell));
+        if (cell.mode == Mode::pingpong) queue(memory, queue_back, cell.capacity, options(cell));
     }
     static void work(Bench& bench, Memory& memory, Stages& stages, std::uint32_t worker) {
         if (bench.control.calls == Calls::waiting)
-            return work_waiting_on_queue<N>(Variant::name(), bench, memory, stages, worker);
+            return work_waiting_on_queue<N>(bench, memory, stages, worker);
         work_on_queue<N>(
-            bench, stages, worker, [&] { return queue(memory, there); }, [&] { return queue(memory, back); });
+            bench, stages, worker, [&] { return queue(memory, queue_there); },
+            [&] { return queue(memory, queue_back); });
     }
 };
 

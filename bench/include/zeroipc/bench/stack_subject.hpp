@@ -26,8 +26,7 @@ void fill_stack(Stack& stack, std::uint64_t capacity, std::uint32_t filled_perce
 template <std::size_t N, class Stack>
 void work_on_stack(Bench& bench, Stages& stages, std::uint32_t worker, Stack& stack) {
     stages.until_start();
-    StackWorker<N, Stack> act(bench, stack);
-    work_through(bench, act);
+    auto act = work_through(bench, StackWorker<N, Stack>(bench, stack));
     note_observed(bench.report, stack);
     stages.window_over();
     if (stages.is_last_left(worker)) act.empty();

@@ -49,8 +49,10 @@ private:
     class CalledQueue final : public Called {
     public:
         CalledQueue(Memory& memory, char const* name) : queue_(memory, name) {}
-        bool push(Payload<N> const& item) override { return queue_.push(item, longest_wait); }
-        bool pop(Payload<N>& item) override { return queue_.pop(item, longest_wait); }
+        [[gnu::flatten]] bool push(Payload<N> const& item) override {
+            return queue_.push(item, longest_wait);
+        }
+        [[gnu::flatten]] bool pop(Payload<N>& item) override { return queue_.pop(item, longest_wait); }
         [[nodiscard]] observer::counting const& observed() noexcept override { return queue_.observed(); }
 
     private:

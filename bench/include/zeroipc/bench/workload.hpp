@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "control.hpp"
@@ -70,10 +71,7 @@ struct Bench {
 
     /// Work of one's own between operations.
     void think() const noexcept {
-        if (think_ticks == 0) return;
-        auto const begin = clock.ticks();
-        while (clock.ticks() - begin < think_ticks) {
-        }
+        if (think_ticks != 0) spin(think_ticks);
     }
     [[nodiscard]] bool abandoned() const noexcept {
         return control.abandon.value.load(std::memory_order_relaxed) != 0;
@@ -88,6 +86,13 @@ struct Bench {
             ::sched_yield();
         else
             atomics::cpu_relax();
+    }
+
+private:
+    [[gnu::noinline]] void spin(std::uint64_t ticks) const noexcept {
+        auto const begin = clock.ticks();
+        while (clock.ticks() - begin < ticks) {
+        }
     }
 };
 
@@ -134,20 +139,61 @@ void note_observed(WorkerReport& report, Structure& structure) {
     }
 }
 
-/// \return items that went in, of those that stand at `items`.
+/// \return how many of `items` went in: of a channel without batches the first at most.
 template <class Item, class Channel>
-std::size_t put(Channel& channel, Item const* items, std::size_t count) {
-    if constexpr (requires { channel.try_push_n(std::span<Item const>()); })
-        if (count > 1) return channel.try_push_n(std::span<Item const>(items, count));
-    return channel.try_push(*items) ? 1 : 0;
+std::size_t put(Channel& channel, std::span<Item const> items) {
+    if constexpr (requires { channel.try_push_n(items); })
+        return channel.try_push_n(items);
+    else
+        return channel.try_push(items.front()) ? 1 : 0;
 }
-/// \return items that came out.
+/// \return how many came out, the same way.
 template <class Item, class Channel>
-std::size_t take(Channel& channel, Item* items, std::size_t count) {
-    if constexpr (requires { channel.try_pop_n(std::span<Item>()); })
-        if (count > 1) return channel.try_pop_n(std::span<Item>(items, count));
-    return channel.try_pop(*items) ? 1 : 0;
+std::size_t take(Channel& channel, std::span<Item> items) {
+    if constexpr (requires { channel.try_pop_n(items); })
+        return channel.try_pop_n(items);
+    else
+        return channel.try_pop(items.front()) ? 1 : 0;
 }
+
+/// A throughput loop's looks at the clock, and what is metered at them. Calls, so that all of a timed loop but the operation is
+/// small.
+class Looks {
+public:
+    [[gnu::noinline]] explicit Looks(Bench& bench)
+        : bench_(bench),
+          intervals_(begun(bench), bench.window_end - bench.window_ticks),
+          hiccups_(bench.clock.ticks(), bench.control.clock.to_ticks(least_hiccup_ns)) {}
+
+    /// \param done items moved so far. \return whether the window goes on.
+    [[gnu::noinline]] bool look(std::uint64_t done) noexcept {
+        now_ = bench_.look();
+        intervals_.note(now_, done);
+        hiccups_.look(now_);
+        return now_ < bench_.window_end && !bench_.abandoned();
+    }
+    /// The time of the last look.
+    [[nodiscard]] std::uint64_t now() const noexcept { return now_; }
+
+    [[gnu::noinline]] void finish(std::uint64_t done) noexcept {
+        intervals_.finish(now_, done);
+        bench_.report.hiccups = hiccups_.finish();
+        bench_.report.end = now_;
+    }
+
+private:
+    static constexpr double least_hiccup_ns = 20'000;
+
+    static Intervals& begun(Bench& bench) {
+        bench.report.intervals = Intervals::of_window(bench.window_ticks, bench.control.clock.ticks_per_ns);
+        return bench.report.intervals;
+    }
+
+    Bench& bench_;
+    std::uint64_t now_ = 0;
+    IntervalMeter intervals_;
+    HiccupMeter hiccups_;
+};
 
 /// What most loops do at a look at the clock beside metering.
 struct NothingOnLook {
@@ -161,15 +207,11 @@ struct NothingOnLook {
 template <class Attempt, class OnLook = NothingOnLook>
 [[gnu::always_inline]] inline std::uint64_t until_window_end(Bench& bench, Attempt&& attempt,
                                                              OnLook&& on_look = {}) {
-    constexpr double least_hiccup_ns = 20'000;
     std::uint64_t refusals = 0;
-    std::uint64_t now = 0;
     std::uint64_t done = 0;
     Pacer pacer(bench.control.oversubscribed != 0);
-    auto& report = bench.report;
-    report.intervals = Intervals::of_window(bench.window_ticks, bench.control.clock.ticks_per_ns);
-    IntervalMeter intervals(report.intervals, bench.window_end - bench.window_ticks);
-    HiccupMeter hiccups(bench.clock.ticks(), bench.control.clock.to_ticks(least_hiccup_ns));
+    Looks looks(bench);
+    bool goes_on = true;
     do {
         for (std::size_t i = 0; i < attempts_a_look;) {
             if (auto const moved = attempt(); moved != 0) [[likely]] {
@@ -182,45 +224,80 @@ template <class Attempt, class OnLook = NothingOnLook>
                 i += static_cast<std::size_t>(pacer.refusal());
             }
         }
-        now = bench.look();
-        intervals.note(now, done);
-        hiccups.look(now);
-        on_look(now, done);
-    } while (now < bench.window_end && !bench.abandoned());
-    intervals.finish(now, done);
-    report.hiccups = hiccups.finish();
-    report.end = now;
+        goes_on = looks.look(done);
+        on_look(looks.now(), done);
+    } while (goes_on);
+    looks.finish(done);
     return refusals;
+}
+
+// Whether an operation is part of the loop that calls it must not depend on what else a file has: compilers have a budget
+// for that, and a variant that came too late would pay for calls that its neighbour is spared. So it is said here. A
+// throughput loop is a function of its own, "flattened": all that it calls stands in it, but for what is rare and therefore
+// never part of its caller. Everywhere else operations are calls.
+
+/// \return whether the item went in.
+template <class Item, class Channel>
+[[gnu::noinline, gnu::flatten]] bool call_push(Channel& channel, Item const& item) {
+    return channel.try_push(item);
+}
+/// \return whether an item came out.
+template <class Item, class Channel>
+[[gnu::noinline, gnu::flatten]] bool call_pop(Channel& channel, Item& item) {
+    return channel.try_pop(item);
+}
+
+/// What a producer put in.
+struct Sent {
+    std::uint64_t items = 0;
+    std::uint64_t sum = 0;
+};
+
+/// The window of a producer that pushes item by item.
+template <std::size_t N, class Channel>
+[[gnu::noinline, gnu::flatten]] Sent push_singly(Bench& bench, Channel& channel) {
+    std::uint64_t sent = 0;
+    std::uint64_t sum = 0;
+    Payload<N> item;
+    item.fill(bench.role_index, sent);
+    bench.report.full = until_window_end(bench, [&]() -> std::size_t {
+        if (!channel.try_push(item)) return 0;
+        sum += item.word[0];
+        item.fill(bench.role_index, ++sent);
+        return 1;
+    });
+    return {sent, sum};
+}
+
+/// The window of a producer that pushes `items` together, again and again.
+template <std::size_t N, class Channel>
+[[gnu::noinline, gnu::flatten]] Sent push_batches(Bench& bench, Channel& channel,
+                                                  std::span<Payload<N>> items) {
+    std::uint64_t sent = 0;
+    std::uint64_t sum = 0;
+    bench.report.full = until_window_end(bench, [&] {
+        for (std::size_t i = 0; i < items.size(); ++i) items[i].fill(bench.role_index, sent + i);
+        auto const moved = put<Payload<N>>(channel, items);
+        for (std::size_t i = 0; i < moved; ++i) sum += items[i].word[0];
+        sent += moved;
+        return moved;
+    });
+    return {sent, sum};
 }
 
 template <std::size_t N, class Channel>
 void produce(Bench& bench, Channel& channel) {
-    std::uint64_t sent = 0;
-    std::uint64_t sum = 0;
-    auto const batch = std::max<std::size_t>(1, bench.control.batch);
-    if (batch == 1) {
-        Payload<N> item;
-        item.fill(bench.role_index, sent);
-        bench.report.full = until_window_end(bench, [&]() -> std::size_t {
-            if (!channel.try_push(item)) return 0;
-            sum += item.word[0];
-            item.fill(bench.role_index, ++sent);
-            return 1;
-        });
+    Sent sent;
+    if (bench.control.batch > 1) {
+        std::vector<Payload<N>> items(bench.control.batch);
+        sent = push_batches<N>(bench, channel, items);
     } else {
-        std::vector<Payload<N>> items(batch);
-        bench.report.full = until_window_end(bench, [&] {
-            for (std::size_t i = 0; i < batch; ++i) items[i].fill(bench.role_index, sent + i);
-            auto const moved = put(channel, items.data(), batch);
-            for (std::size_t i = 0; i < moved; ++i) sum += items[i].word[0];
-            sent += moved;
-            return moved;
-        });
+        sent = push_singly<N>(bench, channel);
     }
     note_observed(bench.report, channel);
-    bench.report.successes = sent;
-    bench.report.put_items = sent;
-    bench.report.put_sum = sum;
+    bench.report.successes = sent.items;
+    bench.report.put_items = sent.items;
+    bench.report.put_sum = sent.sum;
 }
 
 /// Checks what consumers receive.
@@ -265,7 +342,7 @@ void drain_into(Bench& bench, Channel& channel, Ledger<N>& ledger) {
     for (;;) {
         bool const done =
             bench.control.producers_done.value.load(std::memory_order_acquire) == bench.control.producers;
-        if (channel.try_pop(item)) {
+        if (call_pop(channel, item)) {
             ledger.enter(item);
         } else {
             if (done || bench.abandoned()) break;
@@ -276,25 +353,41 @@ void drain_into(Bench& bench, Channel& channel, Ledger<N>& ledger) {
     ledger.write(bench.report);
 }
 
+/// The window of a consumer that pops item by item.
+template <std::size_t N, class Channel>
+[[gnu::noinline, gnu::flatten]] void pop_singly(Bench& bench, Channel& channel, Ledger<N>& result) {
+    auto ledger = std::move(result);  // what the caller knows would live in memory
+    Payload<N> item;
+    bench.report.empty = until_window_end(bench, [&]() -> std::size_t {
+        if (!channel.try_pop(item)) return 0;
+        ledger.enter(item);
+        return 1;
+    });
+    result = std::move(ledger);
+}
+
+/// The window of a consumer that pops into `items`, again and again.
+template <std::size_t N, class Channel>
+[[gnu::noinline, gnu::flatten]] void pop_batches(Bench& bench, Channel& channel, Ledger<N>& result,
+                                                 std::span<Payload<N>> items) {
+    auto ledger = std::move(result);
+    bench.report.empty = until_window_end(bench, [&] {
+        auto const moved = take<Payload<N>>(channel, items);
+        for (std::size_t i = 0; i < moved; ++i) ledger.enter(items[i]);
+        return moved;
+    });
+    result = std::move(ledger);
+}
+
 /// \param at_window_end called once between window and draining.
 template <std::size_t N, class Channel, class AtWindowEnd>
 void consume(Bench& bench, Channel& channel, AtWindowEnd&& at_window_end) {
-    Payload<N> item;
     Ledger<N> ledger(bench.control.producers);
-    auto const batch = std::max<std::size_t>(1, bench.control.batch);
-    if (batch == 1) {
-        bench.report.empty = until_window_end(bench, [&]() -> std::size_t {
-            if (!channel.try_pop(item)) return 0;
-            ledger.enter(item);
-            return 1;
-        });
+    if (bench.control.batch > 1) {
+        std::vector<Payload<N>> items(bench.control.batch);
+        pop_batches<N>(bench, channel, ledger, items);
     } else {
-        std::vector<Payload<N>> items(batch);
-        bench.report.empty = until_window_end(bench, [&] {
-            auto const moved = take(channel, items.data(), batch);
-            for (std::size_t i = 0; i < moved; ++i) ledger.enter(items[i]);
-            return moved;
-        });
+        pop_singly<N>(bench, channel, ledger);
     }
     note_observed(bench.report, channel);
     bench.report.successes = ledger.items();
@@ -308,7 +401,7 @@ inline constexpr std::uint64_t farewell =
 /// Waits for the next item. \return false if the run was given up.
 template <std::size_t N, class Channel>
 bool receive(Bench const& bench, Channel& channel, Payload<N>& item) {
-    for (std::uint32_t round = 1; !channel.try_pop(item); ++round) {
+    for (std::uint32_t round = 1; !call_pop(channel, item); ++round) {
         bench.after_refusal();
         if (round % 4096 == 0 && bench.abandoned()) return false;
     }
@@ -327,7 +420,7 @@ void initiate(Bench& bench, Channel& there, Channel& back) {
     out.fill(0, 0);
     do {
         auto const begin = bench.clock.ordered_ticks();
-        while (!there.try_push(out)) bench.after_refusal();
+        while (!call_push(there, out)) bench.after_refusal();
         if (!receive(bench, back, in)) break;
         now = bench.clock.ordered_ticks();
         auto const took = now - begin;
@@ -345,7 +438,7 @@ void initiate(Bench& bench, Channel& there, Channel& back) {
     bench.report.corrupt_items = corrupt;
     bench.report.order_violations = disorder;
     out.fill(0, farewell);
-    while (!there.try_push(out)) bench.after_refusal();
+    while (!call_push(there, out)) bench.after_refusal();
 }
 
 template <std::size_t N, class Channel>
@@ -358,7 +451,7 @@ void respond(Bench& bench, Channel& there, Channel& back) {
         corrupt += item.is_whole() ? 0U : 1U;
         sum += item.word[0];
         ++trips;
-        while (!back.try_push(item)) bench.after_refusal();
+        while (!call_push(back, item)) bench.after_refusal();
     }
     bench.report.end = bench.clock.ticks();
     bench.report.successes = trips;

@@ -242,10 +242,7 @@ public:
     /// \throws error(errc::forked)
     void refuse_forked() const {
         if (forked_) [[unlikely]]
-            throw error(errc::forked,
-                        "segment '" + name_ +
-                            "' was opened before fork(), and its handles belong to the parent; open the "
-                            "segment and its structures anew in the child");
+            throw_forked();
     }
 
     /// Takes the exclusive lock of a handle slot. One open file never conflicts with itself, so what this
@@ -293,6 +290,13 @@ public:
 private:
     friend class fork_registry;
     friend class sole_attachment;
+
+    [[noreturn, gnu::cold, gnu::noinline]] void throw_forked() const {
+        throw error(errc::forked,
+                    "segment '" + name_ +
+                        "' was opened before fork(), and its handles belong to the parent; open the "
+                        "segment and its structures anew in the child");
+    }
 
     void be_one_of_many() noexcept {
         if (forked_) return;

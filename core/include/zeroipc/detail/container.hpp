@@ -32,7 +32,7 @@ concept in_place = requires(Ring ring) {
     { ring.in_buffer() } -> std::same_as<std::byte const*>;
 };
 
-[[noreturn]] inline void refuse_misuse(std::string_view noun, char const* what) {
+[[noreturn, gnu::cold, gnu::noinline]] inline void refuse_misuse(std::string_view noun, char const* what) {
     throw error(errc::misuse, std::string(noun) + ": " + what);
 }
 
@@ -178,17 +178,13 @@ protected:
     /// One look tells whether a push may go on: not in a forked child; and not while the buffer that it would write
     /// to is lent. \throws error: forked, misuse
     void may_push() const {
-        if (*push_refused_) [[unlikely]] {
-            state_->refuse_forked();
-            misused("a loan is out; publish() or cancel() it before the next push or loan()");
-        }
+        if (*push_refused_) [[unlikely]]
+            refuse("a loan is out; publish() or cancel() it before the next push or loan()");
     }
     /// The same for a pop, and the buffer that it would give away.
     void may_pop() const {
-        if (*pop_refused_) [[unlikely]] {
-            state_->refuse_forked();
-            misused("a taken item is out; release() it before the next pop or take()");
-        }
+        if (*pop_refused_) [[unlikely]]
+            refuse("a taken item is out; release() it before the next pop or take()");
     }
     [[nodiscard]] bool lent() const noexcept { return push_refused_ == &refused; }
     [[nodiscard]] bool taken() const noexcept { return pop_refused_ == &refused; }
@@ -206,6 +202,11 @@ protected:
 
 private:
     static constexpr bool refused = true;
+
+    [[noreturn, gnu::cold, gnu::noinline]] void refuse(char const* misuse) const {
+        state_->refuse_forked();
+        misused(misuse);
+    }
 
     /// Tries item by item until one attempt fails or throws; then wakes once for all that were committed.
     /// (Fetching the cells and buffers further on beforehand was measured: it costs more than it saves.)

@@ -139,6 +139,10 @@ private:
             zeroipc::backoff::back_off(wait, expected - now);
             if (round >= 64) ::sched_yield();
         }
+        stopped();
+    }
+
+    [[noreturn, gnu::cold, gnu::noinline]] static void stopped() {
         throw error(errc::corrupt, "queue: a cell was not passed on in " + std::to_string(patience) +
                                        " rounds; its user died, or a peer overwrote it: make the queue anew");
     }

@@ -200,7 +200,7 @@ private:
         stopped();
     }
 
-    [[noreturn]] static void stopped() {
+    [[noreturn, gnu::cold, gnu::noinline]] static void stopped() {
         throw error(errc::corrupt,
                     "stack: nobody carried out a request; a combiner died, or a peer overwrote it: make the "
                     "stack anew");

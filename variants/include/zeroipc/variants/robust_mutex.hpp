@@ -87,8 +87,11 @@ private:
     }
 
     static void check(int number, char const* what) {
-        if (number != 0)
-            throw error(errc::system, std::string(what) + ": " + std::system_category().message(number));
+        if (number != 0) failed(number, what);
+    }
+
+    [[noreturn, gnu::cold, gnu::noinline]] static void failed(int number, char const* what) {
+        throw error(errc::system, std::string(what) + ": " + std::system_category().message(number));
     }
 
     pthread_mutex_t* mutex_;
