@@ -2,6 +2,7 @@
 # the script that loads it and the package that it measures.
 enable_language(C)
 target_sources(zeroipc_bench PRIVATE src/languages/languages.cpp src/languages/c.cpp)
+zeroipc_times(src/languages/c.cpp src/languages/python_worker.cpp)
 target_link_libraries(zeroipc_bench PRIVATE zeroipc::c)
 
 set(zeroipc_languages ${CMAKE_CURRENT_BINARY_DIR}/languages)

@@ -29,7 +29,7 @@ std::map<std::string, Open<N>, std::less<>> waiting_queues() {
 template <std::size_t N>
 void work_waiting_on_queue(Bench& bench, Memory& memory, Stages& stages, std::uint32_t worker) {
     static auto const all = waiting_queues<N>();
-    auto const open = all.find(bench.control.variant.view())->second;
+    auto const open = all.at(std::string(bench.control.variant.view()));
     work_on_queue<N>(
         bench, stages, worker, [&] { return open(memory, queue_there); },
         [&] { return open(memory, queue_back); });
@@ -37,8 +37,5 @@ void work_waiting_on_queue(Bench& bench, Memory& memory, Stages& stages, std::ui
 
 template void work_waiting_on_queue<8>(Bench&, Memory&, Stages&, std::uint32_t);
 template void work_waiting_on_queue<64>(Bench&, Memory&, Stages&, std::uint32_t);
-template void work_waiting_on_queue<256>(Bench&, Memory&, Stages&, std::uint32_t);
-template void work_waiting_on_queue<1024>(Bench&, Memory&, Stages&, std::uint32_t);
-template void work_waiting_on_queue<4096>(Bench&, Memory&, Stages&, std::uint32_t);
 
 }  // namespace zeroipc::bench

@@ -734,6 +734,11 @@ TEST_CASE("calls that wait are an axis of a queue's cells, of single items", "[f
     CHECK(std::count(keys.begin(), keys.end(),
                      "pingpong/queue/exchange/acq_rel/exp/compact/1P1C/8B/cap1024/100ms/wait") == 1);
     CHECK_THAT(complaint([] { calls_named("sleep"); }), Contains("'sleep'") && Contains("try or wait"));
+
+    sweep.modes = {Mode::throughput, Mode::pingpong, Mode::latency};
+    sweep.payloads = {64, 256};  // compiled for small items only
+    for (auto const& cell : expand(suite_of(sweep)))
+        CHECK((cell.calls == Calls::attempts || cell.payload_bytes == 64));
 }
 
 TEST_CASE("latency cells have loads and arrivals, and no bounds that pass nothing on", "[fast]") {
@@ -789,4 +794,15 @@ TEST_CASE("values of axes that cannot be are refused with what there is", "[fast
                    s.calls = {Calls::waiting};
                }),
                Contains("'lang/c/queue'") && Contains("use try"));
+    CHECK_THAT(refused([](Sweep& s) {
+                   s.variants = {"queue"};
+                   s.payloads = {256};
+                   s.calls = {Calls::waiting};
+               }),
+               Contains("'queue'") && Contains("use try") && Contains("8, 64"));
+    CHECK_THAT(refused([](Sweep& s) {
+                   s.variants = {"queue/spsc/*"};
+                   s.producers = {2};
+               }),
+               Contains("'queue/spsc/*'") && Contains("at most 1 producers"));
 }

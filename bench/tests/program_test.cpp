@@ -803,7 +803,7 @@ TEST_CASE("calls of every queue that wait hand over all items", "[medium]") {
     auto const outcome = run_program({"--variant",   "queue/*", "--mode",      "throughput,pingpong",
                                       "--calls",     "wait",    "--producers", "1,2",
                                       "--consumers", "1,2",     "--capacity",  "8",
-                                      "--payload",   "8,256",   "--window",    "10",
+                                      "--payload",   "8,64",    "--window",    "10",
                                       "--rounds",    "1",       "--out",       folder.path().string()});
     INFO(outcome.err);
     CHECK(outcome.status == 0);

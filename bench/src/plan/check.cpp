@@ -58,12 +58,11 @@ void check_cell(Cell const& cell) {
     check(cell.think_ns <= 1'000'000'000,
           "a think time of " + text(cell.think_ns) + " ns; use at most a second");
     check(cell.batch >= 1 && cell.batch <= 4096, "batches of " + text(cell.batch) + "; use 1 to 4096");
-    bool const own_queue = cell.structure() == "queue" && !cell.is_peer() && !cell.is_language();
-    check(cell.calls == Calls::attempts || (own_queue && cell.batch == 1 && cell.mode != Mode::kill),
-          "calls wait of " + cell.variant + " with batches of " + text(cell.batch) + " in mode " +
-              to_string(cell.mode) +
-              "; single items of the catalogue's queues can be waited for, in modes throughput, pingpong, "
-              "latency");
+    check(cell.calls == Calls::attempts || cell.can_wait(),
+          "calls wait of " + cell.variant + " with batches of " + text(cell.batch) + ", items of " +
+              text(cell.payload_bytes) + " bytes, in mode " + to_string(cell.mode) + "; single items of " +
+              join(waiting_payload_sizes) +
+              " bytes in the catalogue's queues can be waited for, in modes throughput, pingpong, latency");
     check(cell.push_percent <= 100, "push_percent is " + text(cell.push_percent) + "; use 0 to 100");
     check(cell.filled_percent <= 100, "filled_percent is " + text(cell.filled_percent) + "; use 0 to 100");
     check(cell.range_percent <= 100'000,

@@ -175,7 +175,7 @@ void expand_points(Collector& collector, Sweep const& sweep, std::vector<Cell> c
                 continue;
             }
             if (cell.is_bound()) cell.calls = Calls::attempts;
-            if (cell.calls == Calls::waiting && (cell.is_peer() || cell.is_language())) {
+            if (cell.calls == Calls::waiting && !cell.can_wait()) {
                 without_waiting.insert(name);
                 continue;
             }
@@ -192,19 +192,30 @@ void expand_points(Collector& collector, Sweep const& sweep, std::vector<Cell> c
             }
         }
     }
-    for (auto const& name : sweep.variants)
-        if (other_payloads.contains(name) && !planned.contains(name))
-            throw PlanError("'" + name + "' is not compiled for payloads of " + join(sweep.payloads) +
-                            " bytes");
-    for (auto const& name : sweep.variants)
-        if (without_waiting.contains(name) && !planned.contains(name))
-            throw PlanError("'" + name + "' has no calls wait here; use try");
-    for (auto const& name : sweep.variants)
-        if (too_many_workers.contains(name) && !planned.contains(name))
-            throw PlanError("variant '" + name + "' takes at most " +
-                            std::to_string(limits_of(name).producers) + " producers and " +
-                            std::to_string(limits_of(name).consumers) +
-                            " consumers; the sweep has more at each of its points");
+    // Of what was named, something must have come of each name or pattern.
+    auto const refuse = [&](std::set<std::string> const& refused, auto const& why) {
+        if (refused.empty()) return;
+        for (auto const& pattern : sweep.variants) {
+            auto const named = match_variants(pattern);
+            auto const is_refused = [&](std::string const& name) {
+                return refused.contains(name) && !planned.contains(name);
+            };
+            if (std::all_of(named.begin(), named.end(), is_refused))
+                throw PlanError("'" + pattern + "' " + why(named.front()));
+        }
+    };
+    refuse(other_payloads, [&](std::string const&) {
+        return "is not compiled for payloads of " + join(sweep.payloads) + " bytes";
+    });
+    refuse(without_waiting, [&](std::string const&) {
+        return "has no calls wait here: the catalogue's queues have, for payloads of " +
+               join(waiting_payload_sizes) + " bytes; use try";
+    });
+    refuse(too_many_workers, [&](std::string const& name) {
+        return "takes at most " + std::to_string(limits_of(name).producers) + " producers and " +
+               std::to_string(limits_of(name).consumers) +
+               " consumers; the sweep has more at each of its points";
+    });
 }
 
 using Names = std::map<std::string, std::vector<std::string>, std::less<>>;  ///< of variants, by structure

@@ -76,8 +76,8 @@ inline constexpr mutation_argument mutation_arguments[] = {
      "the attempt behind it is negative only behind a seq_cst fence of its own. An algorithm without one "
      "needs it"},
     {"", "(W1) in waiting.hpp, announce (2)", "acq_rel for seq_cst", "as the fence left out altogether"},
-    {"", "(W4) in waiting.hpp, notify", "no acquire", "the word carries nothing but itself"},
-    {"", "(W4) in waiting.hpp, notify", "no release",
+    {"", "(W4) in waiting.hpp, wake_all", "no acquire", "the word carries nothing but itself"},
+    {"", "(W4) in waiting.hpp, wake_all", "no release",
      "as its acquire: the sleeper looks at the structure itself when it wakes"},
 };
 

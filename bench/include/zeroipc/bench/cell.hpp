@@ -63,6 +63,13 @@ inline bool is_kernel_queue(std::string_view name) {
 inline constexpr std::array bounds{bound_cacheline, bound_fetch_add, bound_cas,         bound_mutex,
                                    bound_empty,     bound_pipe,      bound_unix_socket, bound_posix_mq};
 
+/// Sizes of items for which queues' operations that wait are compiled.
+inline constexpr std::array<std::uint32_t, 2> waiting_payload_sizes{8, 64};
+constexpr bool waits_with(std::uint64_t payload_bytes) {
+    return std::find(waiting_payload_sizes.begin(), waiting_payload_sizes.end(), payload_bytes) !=
+           waiting_payload_sizes.end();
+}
+
 /// A queue's workers have roles: producers and consumers. A stack's and a map's do everything: they are all counted as
 /// `producers`, and `consumers` is 0.
 struct Cell {
@@ -98,6 +105,11 @@ struct Cell {
     [[nodiscard]] bool is_language() const { return variant.starts_with("lang/"); }
     /// "queue", "stack", "map" or "bound".
     [[nodiscard]] std::string_view structure() const { return structure_of(variant); }
+    /// Whether its operations may be those that wait: of the catalogue's queues, one item at a time.
+    [[nodiscard]] bool can_wait() const {
+        return structure() == "queue" && !is_peer() && !is_language() && batch == 1 && mode != Mode::kill &&
+               waits_with(payload_bytes);
+    }
     /// Whether every worker does the same by itself, without an item passed on.
     [[nodiscard]] bool is_alone() const { return counts() || variant == bound_empty; }
     [[nodiscard]] bool counts() const {

@@ -5,6 +5,7 @@
 #include <zeroipc/variants/catalogue.hpp>
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "latency_workload.hpp"
 #include "subject_table.hpp"
@@ -70,8 +71,12 @@ struct QueueSubject {
         if (cell.mode == Mode::pingpong) queue(memory, queue_back, cell.capacity, options(cell));
     }
     static void work(Bench& bench, Memory& memory, Stages& stages, std::uint32_t worker) {
-        if (bench.control.calls == Calls::waiting)
-            return work_waiting_on_queue<N>(bench, memory, stages, worker);
+        if (bench.control.calls == Calls::waiting) {
+            if constexpr (waits_with(N))
+                return work_waiting_on_queue<N>(bench, memory, stages, worker);
+            else
+                throw std::logic_error("calls wait are not compiled for this payload");
+        }
         work_on_queue<N>(
             bench, stages, worker, [&] { return queue(memory, queue_there); },
             [&] { return queue(memory, queue_back); });

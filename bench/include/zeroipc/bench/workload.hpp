@@ -233,8 +233,8 @@ template <class Attempt, class OnLook = NothingOnLook>
 
 // Whether an operation is part of the loop that calls it must not depend on what else a file has: compilers have a budget
 // for that, and a variant that came too late would pay for calls that its neighbour is spared. So it is said here. A
-// throughput loop is a function of its own, "flattened": all that it calls stands in it, but for what is rare and therefore
-// never part of its caller. Everywhere else operations are calls.
+// throughput loop is a function of its own, "flattened": by GCC all that it calls stands in it, but for what is rare and therefore
+// never part of its caller (clang takes in direct calls only). Everywhere else operations are calls.
 
 /// \return whether the item went in.
 template <class Item, class Channel>

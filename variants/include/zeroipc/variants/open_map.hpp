@@ -141,8 +141,7 @@ public:
     /// \throws error(errc::corrupt)
     template <bool NeedsOld, class Decide>
     outcome write(key const& k, Decide&& decide) {
-        alignas(8)
-            std::byte old[NeedsOld ? ValueBytes : 1]{};  // which is filled, and compilers may not see it
+        alignas(8) std::byte old[NeedsOld ? ValueBytes : 1];
         alignas(8) std::byte desired[ValueBytes];
         auto const home = home_for(k);
         holding const mine(*this);
