@@ -400,7 +400,7 @@ template <class Kit>
 void every_operation(std::vector<scene<Kit>> const& scenes, bool all) {
     watchdog const limit(600);
     std::uint64_t deaths = 0;
-    for (std::size_t i = 0; i < scenes.size(); i += sanitized ? 3 : 1) {
+    for (std::size_t i = 0; i < scenes.size(); i += sanitized ? 3 : 1) {  // a sanitizer makes each one slow
         auto const& one = scenes[i];
         if (all && !one.relieve) continue;  // the other label has had all of its steps
         if (all && one.who == company::served) continue;
